@@ -1,0 +1,1 @@
+"""What is true without a network: pure and deterministic."""
