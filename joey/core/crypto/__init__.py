@@ -1,0 +1,1 @@
+"""Keys, addresses, signatures and ring signatures on secp256k1."""
