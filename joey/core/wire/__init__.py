@@ -1,0 +1,1 @@
+"""Bytes exactly as the network hashes and signs them."""
