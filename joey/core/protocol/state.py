@@ -1,0 +1,223 @@
+"""What a chain knows, as typed tables with drafts on top.
+
+A draft reads through to the state below it and keeps its own writes until they are folded in or
+dropped; so a message that fails, a transaction, and a block that cannot be written to disk leave
+nothing behind. Rows are frozen values; keys are text. Every walk over a table is in the order of
+its keys, so that nothing depends on the order in which rows were written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any, Final, Generic, TypeVar, get_args, get_type_hints
+
+from joey.core.protocol.claims import Claim
+from joey.core.protocol.params import NetworkParams
+from joey.core.units import ComputeUnits, Height, Upokt
+from joey.core.wire.session import Application, Gateway, Service, Supplier
+
+__all__ = [
+    "State",
+    "Table",
+    "Account",
+    "ApplicationServices",
+    "BlockHash",
+    "ComputeUnitsHistory",
+    "Difficulty",
+    "DifficultyHistory",
+    "ServicePeriod",
+    "Totals",
+    "Validator",
+    "claim_key",
+    "height_key",
+]
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What an address holds. `public_key` is `None` until the account has signed.
+
+    `number` and `sequence` go into every signature: the account's and how many it has made.
+    """
+
+    number: int
+    balance: Upokt = Upokt(0)  # noqa: RUF009 - a NewType of int
+    sequence: int = 0
+    public_key: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """A bonded validator: shares in the proposer's part of every claim, by stake."""
+
+    address: str
+    stake: Upokt
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the tables: all upokt there is, and how many accounts there are."""
+
+    supply: Upokt
+    accounts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePeriod:
+    """From which height an application is staked for a service, and up to which (0: it still is)."""
+
+    service_id: str
+    height_activation: Height
+    height_deactivation: Height
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationServices:
+    """The services of an application that changed its service; without a change there is no row."""
+
+    periods: tuple[ServicePeriod, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeUnitsHistory:
+    """A service's compute units per relay, each from a height on, oldest first."""
+
+    changes: tuple[tuple[Height, ComputeUnits], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difficulty:
+    """A service's target from a height on, and the average of mined relays that led to it."""
+
+    height: Height
+    target: bytes
+    num_relays_ema: int
+
+
+@dataclass(frozen=True, slots=True)
+class DifficultyHistory:
+    """A service's targets, oldest first."""
+
+    changes: tuple[Difficulty, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHash:
+    """The hash of a session's first block: the seed of its id and of its draw."""
+
+    hash: bytes
+
+
+class Table(Generic[V]):
+    """Rows by key, over the rows of the table below it, if any."""
+
+    __slots__ = ("_below", "_rows")
+
+    def __init__(self, below: Table[V] | None = None) -> None:
+        self._below: Final = below
+        self._rows: dict[str, V | None] = {}
+
+    def get(self, key: str) -> V | None:
+        """Return a row."""
+        row = self._rows.get(key)
+        if row is not None or self._below is None or key in self._rows:
+            return row
+        return self._below.get(key)
+
+    def put(self, key: str, row: V) -> None:
+        """Insert or replace a row."""
+        self._rows[key] = row
+
+    def remove(self, key: str) -> None:
+        """Drop a row."""
+        if self._below is None:
+            self._rows.pop(key, None)
+        else:
+            self._rows[key] = None
+
+    def items(self) -> Iterator[tuple[str, V]]:
+        """Walk over all rows by ascending key. The table may be changed meanwhile."""
+        rows = self._collect()
+        for key in sorted(rows):
+            row = rows[key]
+            if row is not None:
+                yield key, row
+
+    def changes(self) -> list[tuple[str, V | None]]:
+        """Return what was written here and not below, by ascending key; `None` is a row dropped."""
+        return sorted(self._rows.items(), key=lambda item: item[0])
+
+    def fold(self) -> None:
+        """Write all changes to the table below and forget them here."""
+        assert self._below is not None, "only a draft can be folded"
+        if self._below._below is None:
+            for key, row in self._rows.items():
+                if row is None:
+                    self._below.remove(key)
+                else:
+                    self._below.put(key, row)
+        else:
+            self._below._rows.update(self._rows)
+        self._rows = {}
+
+    def _collect(self) -> dict[str, V | None]:
+        return dict(self._rows) if self._below is None else self._below._collect() | self._rows
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All tables of a chain. The keys are addresses and ids, but where said otherwise."""
+
+    totals: Table[Totals]  # one row, with an empty key
+    accounts: Table[Account]
+    validators: Table[Validator]
+    applications: Table[Application]
+    application_services: Table[ApplicationServices]
+    gateways: Table[Gateway]
+    suppliers: Table[Supplier]  # `services` is left empty: `config_history` has them all
+    services: Table[Service]
+    compute_units: Table[ComputeUnitsHistory]
+    difficulties: Table[DifficultyHistory]
+    claims: Table[Claim]  # by `claim_key`
+    params: Table[NetworkParams]  # by `height_key` of the height from which they hold
+    block_hashes: Table[BlockHash]  # by `height_key`
+
+    @classmethod
+    def empty(cls) -> State:
+        """Return a state without a row."""
+        return cls(**{field.name: Table() for field in fields(cls)})
+
+    def draft(self) -> State:
+        """Return a state over this one, whose changes can be folded into it."""
+        return State(**{name: Table(table) for name, table in self.tables()})
+
+    def fold(self) -> None:
+        """Write a draft's changes to the state below."""
+        for _, table in self.tables():
+            table.fold()
+
+    def tables(self) -> list[tuple[str, Table[Any]]]:
+        """Return every table with its name."""
+        return [(field.name, getattr(self, field.name)) for field in fields(self)]
+
+    def changes(self) -> list[tuple[str, str, object | None]]:
+        """Return (table, key, row or `None`) for all that a draft changed, in a fixed order."""
+        return [(name, key, row) for name, table in self.tables() for key, row in table.changes()]
+
+    @classmethod
+    def row_types(cls) -> dict[str, type]:
+        """Return what each table is made of."""
+        return {name: get_args(hint)[0] for name, hint in get_type_hints(cls).items()}
+
+
+def claim_key(session_id: str, supplier_address: str) -> str:
+    """Return the key of a claim: there is one per session and supplier."""
+    return f"{session_id}/{supplier_address}"
+
+
+def height_key(height: int) -> str:
+    """Return a key whose order is that of heights."""
+    return f"{height:020d}"

@@ -1,0 +1,213 @@
+"""Suppliers: staked, their services by height, slashed, unstaked, paid back.
+
+Source: x/supplier/keeper. One departure: a config that was deactivated stays so, where the network
+gives every old config the newest deactivation height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from joey.core.protocol.bank import SUPPLIER_POOL, burn, transfer
+from joey.core.protocol.block import BlockContext
+from joey.core.protocol.checks import (
+    check_address,
+    compute_next_session_start,
+    compute_unbonding_end,
+    is_session_end,
+    refuse,
+)
+from joey.core.protocol.queries import params_at
+from joey.core.protocol.sessions import compute_session_end
+from joey.core.protocol.settlement import is_revenue_split_usable
+from joey.core.protocol.state import State
+from joey.core.protocol.windows import compute_settlement_height
+from joey.core.units import Height, Upokt
+from joey.core.wire.messages import StakeSupplier, UnstakeSupplier
+from joey.core.wire.session import ServiceConfig, ServiceConfigUpdate, Supplier
+
+__all__ = [
+    "prune_config_history",
+    "slash_supplier",
+    "stake_supplier",
+    "unbond_suppliers",
+    "unstake_supplier",
+]
+
+_URL_SCHEMES = ("http", "https", "ws", "wss")
+
+
+def stake_supplier(state: State, message: StakeSupplier, block: BlockContext) -> tuple[()]:
+    """Stake a supplier, or change its stake, owner or services; that takes an unstaking back.
+
+    New configs are active from the next session on, and those they replace up to then. The signer
+    pays what the stake grows by, and the fee; what it shrinks by goes to the owner.
+    """
+    _check_stake_message(state, message)
+    params = params_at(state, block.height)
+    known = state.suppliers.get(message.operator_address)
+    stake = message.stake if message.stake is not None or known is None else known.stake
+    if stake is None:
+        raise refuse("supplier", 1101, "a new supplier must name its stake")
+    if stake < params.supplier.min_stake:
+        raise refuse(
+            "supplier", 1101, f"a supplier stakes at least {params.supplier.min_stake} upokt, not {stake}"
+        )
+    if known is None:
+        if not message.services:
+            raise refuse("supplier", 1104, "a new supplier must name at least one service")
+        known = Supplier(message.owner_address, message.operator_address, Upokt(0))
+    else:
+        _check_may_change(known, message)
+    if stake > known.stake:
+        transfer(state, message.signer_address, SUPPLIER_POOL, Upokt(stake - known.stake))
+    elif stake < known.stake:
+        transfer(state, SUPPLIER_POOL, message.owner_address, Upokt(known.stake - stake))
+    transfer(state, message.signer_address, SUPPLIER_POOL, params.supplier.staking_fee)
+    next_start = compute_next_session_start(block.height, params.shared)
+    changed = replace(
+        known,
+        owner_address=message.owner_address,
+        stake=stake,
+        unstake_session_end_height=Height(0),
+        config_history=_change_configs(known, message.services, next_start),
+    )
+    state.suppliers.put(message.operator_address, changed)
+    return ()
+
+
+def unstake_supplier(state: State, message: UnstakeSupplier, block: BlockContext) -> tuple[()]:
+    """Begin to unstake: the session that runs is the supplier's last."""
+    supplier = state.suppliers.get(message.operator_address)
+    if supplier is None:
+        raise refuse("supplier", 1103, f"there is no supplier {message.operator_address}")
+    if message.signer_address not in (supplier.operator_address, supplier.owner_address):
+        text = f"{message.signer_address} is neither owner nor operator of {message.operator_address}"
+        raise refuse("shared", 1105, text)
+    if supplier.unstake_session_end_height != 0:
+        raise refuse("supplier", 1105, f"supplier {message.operator_address} is unstaking already")
+    state.suppliers.put(supplier.operator_address, _begin_unbonding(state, supplier, block))
+    return ()
+
+
+def slash_supplier(state: State, operator_address: str, amount: Upokt, block: BlockContext) -> None:
+    """Burn a part of a supplier's stake; what is left below the least stake makes it leave."""
+    supplier = state.suppliers.get(operator_address)
+    assert supplier is not None, "only what is staked can be slashed"
+    assert amount <= supplier.stake, "a slash is capped at the stake"
+    burn(state, SUPPLIER_POOL, amount)
+    slashed = replace(supplier, stake=Upokt(supplier.stake - amount))
+    least = params_at(state, block.height).supplier.min_stake
+    if slashed.stake < least and slashed.unstake_session_end_height == 0:
+        slashed = _begin_unbonding(state, slashed, block)
+    state.suppliers.put(operator_address, slashed)
+
+
+def unbond_suppliers(state: State, block: BlockContext) -> None:
+    """At the end of a session, give back to the owners the stakes whose unbonding period is over."""
+    if not is_session_end(block.height, params_at(state, block.height).shared):
+        return
+    for address, supplier in state.suppliers.items():
+        unstaked = supplier.unstake_session_end_height
+        if unstaked == 0:
+            continue
+        shared = params_at(state, unstaked).shared
+        if compute_unbonding_end(unstaked, shared.supplier_unbonding_period_sessions, shared) <= block.height:
+            transfer(state, SUPPLIER_POOL, supplier.owner_address, supplier.stake)
+            state.suppliers.remove(address)
+
+
+def prune_config_history(state: State, block: BlockContext) -> None:
+    """Forget configs once the last session in which they were active is settled, and one more."""
+    for address, supplier in state.suppliers.items():
+        kept = tuple(update for update in supplier.config_history if _is_needed(state, update, block.height))
+        if len(kept) != len(supplier.config_history):
+            state.suppliers.put(address, replace(supplier, config_history=kept))
+
+
+def _is_needed(state: State, update: ServiceConfigUpdate, height: Height) -> bool:
+    if update.height_deactivation == 0:
+        return True
+    last_active = Height(update.height_deactivation - 1)
+    shared = params_at(state, last_active).shared
+    end = compute_session_end(last_active, shared)
+    return height <= compute_settlement_height(end, shared) + shared.num_blocks_per_session
+
+
+def _check_stake_message(state: State, message: StakeSupplier) -> None:
+    for address in (message.signer_address, message.owner_address, message.operator_address):
+        check_address(address)
+    if message.signer_address not in (message.owner_address, message.operator_address):
+        text = f"{message.signer_address} is neither owner nor operator of {message.operator_address}"
+        raise refuse("shared", 1105, text)
+    if message.services and message.signer_address != message.operator_address:
+        raise refuse("shared", 1105, "only the operator may change a supplier's services")
+    if len({config.service_id for config in message.services}) != len(message.services):
+        raise refuse("supplier", 1104, "a supplier names each service once")
+    for config in message.services:
+        _check_config(state, config)
+
+
+def _check_config(state: State, config: ServiceConfig) -> None:
+    if state.services.get(config.service_id) is None:
+        raise refuse("supplier", 1106, f"there is no service {config.service_id}")
+    if not config.endpoints:
+        raise refuse("supplier", 1104, f"service {config.service_id} has no endpoint")
+    for endpoint in config.endpoints:
+        try:
+            url = urlsplit(endpoint.url)
+            is_usable = url.scheme in _URL_SCHEMES and bool(url.hostname)
+        except ValueError:
+            is_usable = False
+        if not is_usable:
+            schemes = ", ".join(_URL_SCHEMES)
+            raise refuse("supplier", 1104, f"{endpoint.url!r} is no URL of {schemes}")
+    if not is_revenue_split_usable(config.revenue_shares):
+        raise refuse(
+            "shared",
+            1106,
+            f"the revenue shares of service {config.service_id} must have unique addresses and whole"
+            " percentages of 1 to 100 that sum to 100",
+        )
+    for share in config.revenue_shares:
+        check_address(share.address)
+
+
+def _check_may_change(supplier: Supplier, message: StakeSupplier) -> None:
+    if message.signer_address not in (supplier.operator_address, supplier.owner_address):
+        text = f"{message.signer_address} is neither owner nor operator of {supplier.operator_address}"
+        raise refuse("shared", 1105, text)
+    if message.owner_address != supplier.owner_address and message.signer_address != supplier.owner_address:
+        raise refuse("shared", 1105, f"only {supplier.owner_address} may name another owner")
+
+
+def _change_configs(
+    supplier: Supplier, configs: Sequence[ServiceConfig], next_start: Height
+) -> tuple[ServiceConfigUpdate, ...]:
+    """Return the history with new configs from `next_start` on; with none, as it is."""
+    if not configs:
+        return supplier.config_history
+    opened = [ServiceConfigUpdate(supplier.operator_address, config, next_start) for config in configs]
+    # A config that was to begin with the next session has never held: the new ones take its place.
+    begun = [update for update in supplier.config_history if update.height_activation != next_start]
+    return (*_close(begun, next_start), *opened)
+
+
+def _begin_unbonding(state: State, supplier: Supplier, block: BlockContext) -> Supplier:
+    shared = params_at(state, block.height).shared
+    next_start = compute_next_session_start(block.height, shared)
+    begun = [update for update in supplier.config_history if update.height_activation != next_start]
+    return replace(
+        supplier,
+        unstake_session_end_height=compute_session_end(block.height, shared),
+        config_history=_close(begun, next_start),
+    )
+
+
+def _close(updates: Sequence[ServiceConfigUpdate], height: Height) -> tuple[ServiceConfigUpdate, ...]:
+    return tuple(
+        update if update.height_deactivation else replace(update, height_deactivation=height)
+        for update in updates
+    )
