@@ -1,0 +1,1 @@
+"""The ports, fulfilled: chains, engines, stores, keyrings, rates, clock and entropy."""

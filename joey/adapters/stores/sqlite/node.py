@@ -1,0 +1,222 @@
+"""What a node keeps in SQLite: the relays it has served, as evidence, and the claims it makes of them.
+
+Writes raise `OSError` when the disk is full, read-only or broken: nothing was kept then.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from joey.adapters.stores.sqlite.database import Database, Migration
+from joey.core.wire.session import SessionHeader
+from joey.ports.stores import ClaimRecord, LoggedRelay, LoggedSession
+
+__all__ = ["SqliteClaims", "SqliteRelayLog", "open_node_database"]
+
+T = TypeVar("T")
+
+
+def _create_first_tables(connection: sqlite3.Connection) -> None:
+    """Version 1. A session is named once by a number; its relays lie in the order they were served."""
+    connection.execute(
+        """
+        CREATE TABLE session (
+            number INTEGER PRIMARY KEY,
+            session_id TEXT NOT NULL,
+            supplier TEXT NOT NULL,
+            application TEXT NOT NULL,
+            service TEXT NOT NULL,
+            height_start INTEGER NOT NULL,
+            height_end INTEGER NOT NULL,
+            UNIQUE (session_id, supplier)
+        ) STRICT
+        """
+    )
+    connection.execute(
+        """
+        CREATE TABLE relay (
+            number INTEGER PRIMARY KEY,
+            session INTEGER NOT NULL REFERENCES session (number),
+            relay_hash BLOB NOT NULL,
+            relay_bytes BLOB NOT NULL,
+            UNIQUE (session, relay_hash)
+        ) STRICT
+        """
+    )
+    connection.execute(
+        """
+        CREATE TABLE claim (
+            session_id TEXT NOT NULL,
+            supplier TEXT NOT NULL,
+            application TEXT NOT NULL,
+            service TEXT NOT NULL,
+            height_start INTEGER NOT NULL,
+            height_end INTEGER NOT NULL,
+            root BLOB NOT NULL,
+            relays INTEGER NOT NULL,
+            compute_units INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            tx_hash TEXT NOT NULL,
+            height INTEGER NOT NULL,
+            note TEXT NOT NULL,
+            PRIMARY KEY (session_id, supplier)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+_MIGRATIONS: tuple[Migration, ...] = (_create_first_tables,)
+
+
+def open_node_database(path: Path | None) -> Database:
+    """Open a node's file, or a private one in memory. Raises `ConfigError`."""
+    return Database(path, _MIGRATIONS)
+
+
+async def _write(database: Database, work: Callable[[sqlite3.Connection], T], what: str) -> T:
+    try:
+        return await database.write(work)
+    except sqlite3.Error as error:
+        raise OSError(f"cannot {what}: {error}") from None
+
+
+class SqliteRelayLog:
+    """Fulfils `joey.ports.stores.RelayLog`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def append(self, header: SessionHeader, supplier_address: str, relay: LoggedRelay) -> None:
+        """Keep one relay; on return it would survive a power cut."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            key = (header.session_id, supplier_address)
+            connection.execute(
+                "INSERT INTO session (session_id, supplier, application, service, height_start, height_end)"
+                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (
+                    *key,
+                    header.application_address,
+                    header.service_id,
+                    header.height_start,
+                    header.height_end,
+                ),
+            )
+            connection.execute(
+                "INSERT INTO relay (session, relay_hash, relay_bytes)"
+                " SELECT number, ?, ? FROM session WHERE session_id = ? AND supplier = ?"
+                " ON CONFLICT DO NOTHING",
+                (relay.relay_hash, relay.relay_bytes, *key),
+            )
+
+        await _write(self._database, work, "keep a relay")
+
+    async def sessions(self) -> Sequence[LoggedSession]:
+        """List what is in the log, oldest session first."""
+
+        def work(connection: sqlite3.Connection) -> list[LoggedSession]:
+            rows = connection.execute(
+                "SELECT application, service, session_id, height_start, height_end, supplier,"
+                " (SELECT count(*) FROM relay WHERE session = session.number)"
+                " FROM session ORDER BY height_start, session_id, supplier"
+            )
+            return [LoggedSession(SessionHeader(*row[:5]), row[5], row[6]) for row in rows]
+
+        return await self._database.read(work)
+
+    async def relays(self, session_id: str, supplier_address: str) -> Sequence[LoggedRelay]:
+        """Return the relays of one session in the order they were served."""
+
+        def work(connection: sqlite3.Connection) -> list[LoggedRelay]:
+            rows = connection.execute(
+                "SELECT relay_hash, relay_bytes FROM relay WHERE session ="
+                " (SELECT number FROM session WHERE session_id = ? AND supplier = ?) ORDER BY number",
+                (session_id, supplier_address),
+            )
+            return [LoggedRelay(*row) for row in rows]
+
+        return await self._database.read(work)
+
+    async def forget(self, session_id: str, supplier_address: str) -> None:
+        """Drop a session with its relays; one that is not there is no error."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            key = (session_id, supplier_address)
+            connection.execute(
+                "DELETE FROM relay WHERE session ="
+                " (SELECT number FROM session WHERE session_id = ? AND supplier = ?)",
+                key,
+            )
+            connection.execute("DELETE FROM session WHERE session_id = ? AND supplier = ?", key)
+
+        await _write(self._database, work, "forget a session")
+
+
+_CLAIM_COLUMNS = (
+    "application, service, session_id, height_start, height_end,"
+    " supplier, root, relays, compute_units, state, tx_hash, height, note"
+)
+
+
+class SqliteClaims:
+    """Fulfils `joey.ports.stores.Claims`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, record: ClaimRecord) -> None:
+        """Insert or replace the record of a (session, supplier); durable on return."""
+        header = record.header
+        row = (
+            header.application_address,
+            header.service_id,
+            header.session_id,
+            header.height_start,
+            header.height_end,
+            record.supplier_address,
+            record.root,
+            record.relays,
+            record.compute_units,
+            record.state,
+            record.tx_hash,
+            record.height,
+            record.note,
+        )
+
+        def work(connection: sqlite3.Connection) -> None:
+            marks = ", ".join("?" * len(row))
+            connection.execute(f"INSERT OR REPLACE INTO claim ({_CLAIM_COLUMNS}) VALUES ({marks})", row)  # noqa: S608
+
+        await _write(self._database, work, "keep a claim")
+
+    async def get(self, session_id: str, supplier_address: str) -> ClaimRecord | None:
+        """Return one record."""
+
+        def work(connection: sqlite3.Connection) -> ClaimRecord | None:
+            row = connection.execute(
+                f"SELECT {_CLAIM_COLUMNS} FROM claim WHERE session_id = ? AND supplier = ?",  # noqa: S608
+                (session_id, supplier_address),
+            ).fetchone()
+            return None if row is None else _read_claim(row)
+
+        return await self._database.read(work)
+
+    async def all(self) -> Sequence[ClaimRecord]:
+        """Return all records, oldest session first."""
+
+        def work(connection: sqlite3.Connection) -> list[ClaimRecord]:
+            rows = connection.execute(
+                f"SELECT {_CLAIM_COLUMNS} FROM claim ORDER BY height_start, session_id, supplier"  # noqa: S608
+            )
+            return [_read_claim(row) for row in rows]
+
+        return await self._database.read(work)
+
+
+def _read_claim(row: tuple[Any, ...]) -> ClaimRecord:
+    header = SessionHeader(*row[:5])
+    supplier, root, relays, compute_units, state, tx_hash, height, note = row[5:]
+    return ClaimRecord(header, supplier, root, relays, compute_units, state, tx_hash, height, note)

@@ -1,0 +1,1 @@
+"""What the roles ask of the world, as protocols over core types."""

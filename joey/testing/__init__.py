@@ -1,0 +1,1 @@
+"""Shipped doubles, contract suites and the vector runner."""
