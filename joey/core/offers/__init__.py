@@ -1,0 +1,1 @@
+"""What is sold, within which limits, at what price."""

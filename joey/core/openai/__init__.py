@@ -1,0 +1,1 @@
+"""The dialect that clients speak, read but never rewritten."""

@@ -1,0 +1,1 @@
+"""The portal: an OpenAI-compatible API over relays."""
