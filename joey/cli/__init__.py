@@ -1,0 +1,98 @@
+"""The command line: one file per group, loaded when it is called.
+
+Errors that are ours end in one line on standard error and the error's exit status; a traceback is
+a bug.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+
+import click
+
+import joey
+from joey.core.errors import ConfigError, JoeyError
+
+__all__ = ["cli", "main"]
+
+_COMMANDS = {
+    "up": "joey.cli.up",
+    "models": "joey.cli.models",
+    "economy": "joey.cli.economy",
+    "vectors": "joey.cli.vectors",
+    "config": "joey.cli.config",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when it is named, so that `joey --help` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(importlib.import_module(_COMMANDS[cmd_name]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.command(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(joey.__version__, prog_name="joey")
+def cli() -> None:
+    """Joey: foundation models in your Pocket.
+
+    Sell text generation through an OpenAI-compatible API, served by independent suppliers over
+    Pocket Network's relay protocol, with books that balance to the last upokt.
+
+    \b
+      joey up                        a small Pocket network with a real model, on this machine
+      joey up --once "QUESTION"      ask once, wait for the money, check the books
+
+    `joey up` starts an embedded chain, a gateway, two nodes with a model each, and the books; it
+    prints a URL, an API key, a curl line and a Python snippet that work as pasted. Ctrl-C stops it.
+    """  # noqa: D301 - click wants the control character
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        status = _run()
+    except click.exceptions.Abort:
+        status = 130
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except JoeyError as error:
+        click.echo(f"joey: {error.message}", err=True)
+        status = error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        status = 141
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _run() -> object:
+    """Call the command; of a group of errors raise the one that a person can act on."""
+    try:
+        return cli.main(standalone_mode=False)
+    except BaseExceptionGroup as group:
+        errors = list(_flatten(group))
+        for kind in (ConfigError, JoeyError):
+            for error in errors:
+                if isinstance(error, kind):
+                    raise error from None
+        raise
+
+
+def _flatten(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _flatten(error)
+        else:
+            yield error

@@ -1,0 +1,180 @@
+"""The node: relay server, miner and claimer for one or more suppliers, as one role.
+
+Any POST is a relay; `GET /health` says that the process runs, `GET /ready` that it can serve.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import anyio
+from anyio.abc import TaskStatus
+
+from joey.core.errors import ConfigError
+from joey.core.protocol.windows import compute_grace_end
+from joey.core.units import Height
+from joey.core.wire.relay import decode_relay
+from joey.http.server import HttpServer, Response, ServerLimits, ServerRequest
+from joey.node.admission import Admission, NodeService, NodeSupplier
+from joey.node.capacity import Capacity
+from joey.node.claimer import Claimer
+from joey.node.head import Head
+from joey.node.refusals import refuse_unread
+from joey.node.replays import ReplayGuard
+from joey.node.serve import RelayServer
+from joey.node.sessions import Sessions
+from joey.node.stake_meter import StakeMeter
+from joey.ports.chain import Chain
+from joey.ports.engine import Engine
+from joey.ports.stores import Claims, RelayLog
+
+__all__ = ["Node", "NodeService", "NodeSupplier"]
+
+
+class Node:
+    """See the module. It starts and stops the engines of its services.
+
+    `deadline_s` is how long one relay may take, `answer_bytes_max` how long its answer may be;
+    `limits.body_bytes_max` bounds the relay itself.
+    """
+
+    def __init__(
+        self,
+        *,
+        chain: Chain,
+        suppliers: Sequence[NodeSupplier],
+        relay_log: RelayLog,
+        claims: Claims,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        limits: ServerLimits | None = None,
+        deadline_s: float = 120.0,
+        answer_bytes_max: int = 16 * 1024 * 1024,
+    ) -> None:
+        self._chain = chain
+        self._suppliers = {supplier.key.address: supplier for supplier in suppliers}
+        if len(self._suppliers) != len(suppliers):
+            raise ConfigError("two suppliers of a node have the same key: give each its own")
+        self._relay_log = relay_log
+        self._host = host
+        self._port = port
+        self._limits = limits or ServerLimits()
+        self._deadline_s = deadline_s
+        self._answer_bytes_max = answer_bytes_max
+        self._head = Head(chain)
+        self._meter = StakeMeter()
+        self._replays = ReplayGuard()
+        self._server: RelayServer | None = None
+        keys = {address: supplier.key for address, supplier in self._suppliers.items()}
+        self._claimer = Claimer(chain, self._head, relay_log, claims, keys)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many relays ended how since the start, by error code or as `served` and `late`."""
+        return Counter() if self._server is None else Counter(self._server.counts)
+
+    async def wait_done(self, height: Height) -> None:
+        """Return once the node has done at `height` what is due there: claims, and their settlement."""
+        await self._claimer.wait_done(height)
+
+    async def run(self, *, task_status: TaskStatus[tuple[str, int]] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Serve, mine and claim until cancelled; started with the bound (host, port).
+
+        Raises `ConfigError` when an engine cannot start or the address cannot be had.
+        """
+        async with AsyncExitStack() as engines:
+            capacities = {}
+            for engine, queue_max in self._list_engines().items():
+                await engine.start()
+                engines.push_async_callback(engine.stop)
+                capacities[engine] = Capacity((await engine.status()).slots, queue_max)
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(self._head.run)
+                await self._restore()
+                tasks.start_soon(self._forget_ended)
+                tasks.start_soon(self._claimer.run)
+                server = HttpServer(
+                    self._handle,
+                    host=self._host,
+                    port=self._port,
+                    limits=self._limits,
+                    refuse=refuse_unread,
+                )
+                self._server = self._make_server(capacities)
+                await server.serve(task_status=task_status)
+
+    def _list_engines(self) -> dict[Engine, int]:
+        """Return every engine once, with the longest queue that one of its services allows."""
+        engines: dict[Engine, int] = {}
+        for supplier in self._suppliers.values():
+            for service in supplier.services:
+                engines[service.engine] = max(service.queue_max, engines.get(service.engine, 0))
+        return engines
+
+    def _make_server(self, capacities: dict[Engine, Capacity]) -> RelayServer:
+        admission = Admission(
+            self._suppliers,
+            Sessions(self._chain, self._head),
+            self._meter,
+            self._replays,
+            body_bytes_max=self._limits.body_bytes_max,
+        )
+        return RelayServer(
+            admission,
+            capacities,
+            self._head,
+            self._relay_log,
+            deadline_s=self._deadline_s,
+            answer_bytes_max=self._answer_bytes_max,
+        )
+
+    async def _restore(self) -> None:
+        """Charge what was served before a restart, and refuse to serve it again."""
+        for logged in await self._relay_log.sessions():
+            if compute_grace_end(logged.header.height_end, self._head.shared) < self._head.height:
+                continue
+            self._meter.restore(logged.header, logged.supplier_address, logged.relays)
+            for relay in await self._relay_log.relays(logged.header.session_id, logged.supplier_address):
+                self._replays.remember(decode_relay(relay.relay_bytes).request)
+
+    async def _forget_ended(self) -> None:
+        """Let go of sessions whose relays are not admitted any more, block by block."""
+        height = Height(0)
+        while True:
+            height = await self._head.wait_beyond(height)
+            grace = compute_grace_end(Height(0), self._head.shared)
+            self._meter.forget_ended(Height(height - grace))
+            self._replays.forget_ended(Height(height - grace))
+
+    async def _handle(self, request: ServerRequest) -> Response:
+        assert self._server is not None
+        if request.method == "POST":
+            return await self._server.answer(request)
+        if request.method == "GET" and request.path == "/health":
+            return _answer_json(200, {"status": "ok"})
+        if request.method == "GET" and request.path == "/ready":
+            return await self._tell_ready()
+        return _answer_json(405, {"error": "relays are sent by POST; see also GET /health and GET /ready"})
+
+    async def _tell_ready(self) -> Response:
+        engines = {
+            service.offer.service_id: (await service.engine.status()).healthy
+            for supplier in self._suppliers.values()
+            for service in supplier.services
+        }
+        ready = self._head.is_live and all(engines.values())
+        body = {
+            "ready": ready,
+            "height": self._head.height,
+            "chain": self._head.is_live,
+            "engines": engines,
+            "relays": dict(self.counts),
+        }
+        return _answer_json(200 if ready else 503, body)
+
+
+def _answer_json(status: int, value: dict[str, object]) -> Response:
+    return Response(status, (("Content-Type", "application/json"),), json.dumps(value).encode())

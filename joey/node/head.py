@@ -1,0 +1,73 @@
+"""The newest block, known at all times to everything in a node that decides by height."""
+
+from __future__ import annotations
+
+import logging
+
+import anyio
+from anyio.abc import TaskStatus
+
+from joey.core.errors import ChainUnavailable
+from joey.core.protocol.params import SharedParams
+from joey.core.units import Height
+from joey.ports.chain import Chain
+
+__all__ = ["Head"]
+
+_log = logging.getLogger("joey.node")
+
+_RETRY_S = 1.0
+
+
+class Head:
+    """Follows the chain. `height` is 0 before the first block is known.
+
+    While the chain does not answer, the last height known stays in force and `is_live` is false.
+    """
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._shared: SharedParams | None = None
+        self._grew = anyio.Event()
+        self.height = Height(0)
+        self.is_live = False
+
+    @property
+    def shared(self) -> SharedParams:
+        """The shared parameters at `height`; known once `run` has started."""
+        assert self._shared is not None
+        return self._shared
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Follow until cancelled; started once the first block is known."""
+        while True:
+            try:
+                async for block in self._chain.follow():
+                    await self._take(block.height)
+                    if not self.is_live and self.height:
+                        self.is_live = True
+                        task_status.started()
+                        task_status = anyio.TASK_STATUS_IGNORED
+            except ChainUnavailable as error:
+                _log.warning("the chain does not answer: %s", error)
+            self.is_live = False
+            await anyio.sleep(_RETRY_S)
+
+    async def refresh(self) -> None:
+        """Ask for the newest block now, not when it is announced. Raises `ChainUnavailable`."""
+        await self._take((await self._chain.head()).height)
+
+    async def _take(self, height: Height) -> None:
+        if height <= self.height:
+            return
+        shared = (await self._chain.params_at(height)).shared
+        if height > self.height:
+            self.height, self._shared = height, shared
+            self._grew.set()
+            self._grew = anyio.Event()
+
+    async def wait_beyond(self, height: Height) -> Height:
+        """Return the newest height as soon as it is above `height`; heights in between may be missed."""
+        while self.height <= height:
+            await self._grew.wait()
+        return self.height
