@@ -1,0 +1,1 @@
+"""Who quotes POKT in dollars."""

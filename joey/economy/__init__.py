@@ -1,0 +1,1 @@
+"""The books' roles: catalog, fixings, collector, invoicing, audit."""
