@@ -21,7 +21,9 @@ def describe_machine() -> dict[str, Any]:
         "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in ("uvloop", "httptools", "anyio", "coincurve", "protobuf")},
+        "packages": {
+            name: version(name) for name in ("uvloop", "httptools", "anyio", "coincurve", "protobuf")
+        },
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "pressure": {kind: pressure for kind in ("cpu", "io") if (pressure := _read_pressure(kind))},
     }

@@ -1,0 +1,5 @@
+"""`python -m joey`: the command line."""
+
+from joey.cli import main
+
+main()

@@ -1,0 +1,41 @@
+"""`joey config`: the settings, as they are."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from joey.config import Config, list_values, read_config
+
+__all__ = ["config", "find_config"]
+
+
+def find_config(path: Path | None) -> Path | None:
+    """Return the file of settings: the one named, else `joey.toml` here, else none."""
+    if path is None and Path("joey.toml").is_file():
+        return Path("joey.toml")
+    return path
+
+
+@click.group()
+def config() -> None:
+    """Show the settings."""
+
+
+@config.command()
+@click.option("--config", "path", type=click.Path(path_type=Path), help="A joey.toml; default: the one here.")
+def show(path: Path | None) -> None:
+    """Print every setting, and mark what differs from the default.
+
+    Read in this order, later wins: defaults, the file, variables such as JOEY_GATEWAY__LISTEN.
+    """
+    defaults = dict(list_values(Config()))
+    for name, value in list_values(read_config(find_config(path), os.environ)):
+        shown = json.dumps(list(value) if isinstance(value, tuple) else value)
+        if name.endswith("api_key") and value and not value.startswith(("env:", "file:")):
+            shown = "***"
+        changed = "" if name in defaults and defaults[name] == value else "    # set"
+        click.echo(f"{name} = {shown}{changed}")

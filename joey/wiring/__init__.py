@@ -1,0 +1,1 @@
+"""Configuration to running roles: the only package that knows every name."""

@@ -1,0 +1,318 @@
+"""A whole network in one process: chain, nodes, gateway and books, funded, staked and ready.
+
+Order matters: nodes listen before their addresses are staked; the chain makes blocks quickly until a
+session has drawn every supplier at the address where it listens, then by its clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+
+from joey.adapters.chains.local.chain import LocalChain, read_genesis
+from joey.adapters.clock import SystemClock
+from joey.adapters.entropy import SystemEntropy
+from joey.adapters.keyrings.file import FileKeyring
+from joey.adapters.rates.fixed import FixedRate
+from joey.adapters.stores.sqlite.database import Database
+from joey.adapters.stores.sqlite.ledger import SqliteLedger
+from joey.adapters.stores.sqlite.portal import PORTAL_MIGRATIONS, SqliteTenants, SqliteUsage
+from joey.config import Config, OfferConfig
+from joey.core.errors import ConfigError
+from joey.core.ledger.invoices import Invoice
+from joey.core.ledger.weeks import compute_week
+from joey.core.offers.offer import Limits, ServiceOffer, TokenCounting
+from joey.core.protocol.params import PRESETS
+from joey.core.units import NanoUsd, format_pokt, format_usd, read_usd
+from joey.core.wire.session import Session
+from joey.economy.collector import Collector
+from joey.economy.invoicing import close_week
+from joey.economy.turning import WeekTurner
+from joey.gateway.app import Delegation, Gateway
+from joey.http.server import ServerLimits
+from joey.ports.stores import Tenant
+from joey.relaying.outcome import RelayOutcome
+from joey.wiring.folder import DataFolder
+from joey.wiring.nodes import BuiltNode, make_node, split_address
+from joey.wiring.staking import (
+    Keys,
+    ServedNode,
+    fund,
+    make_genesis,
+    stake_application,
+    stake_gateway,
+    stake_supplier,
+)
+
+__all__ = ["Network", "open_network", "OnOutcome", "Report"]
+
+Report = Callable[[str], None]
+OnOutcome = Callable[[RelayOutcome], None]
+
+_NEW_INTERVAL_S = 0.05
+"""Between blocks while a new network is staked: nothing can be missed yet."""
+
+QUICK_INTERVAL_S = 0.25
+"""Between blocks while somebody waits for the chain and claim windows must stay easy to meet."""
+
+_TENANT = "demo"
+
+
+@dataclass(slots=True)
+class Network:
+    """A network, running once `open_network` has yielded it. `url` is where the gateway answers."""
+
+    config: Config
+    folder: DataFolder
+    offers: tuple[ServiceOffer, ...]
+    keys: Keys
+    api_key: str
+    chain: LocalChain
+    ledger: SqliteLedger
+    weeks: WeekTurner
+    collector: Collector
+    clock: SystemClock
+    nodes: list[BuiltNode] = field(default_factory=list)
+    served: list[ServedNode] = field(default_factory=list)
+    url: str = ""
+
+    async def close_week(self) -> tuple[Invoice, ...]:
+        """Invoice what this week has settled so far."""
+        now = self.clock.now()
+        return await close_week(compute_week(now), journal=self.ledger, invoices=self.ledger, time=now)
+
+    def hurry(self) -> None:
+        """Make blocks quickly: somebody waits for a settlement."""
+        self.chain.set_interval(min(QUICK_INTERVAL_S, self.config.chain.block_interval_s))
+
+
+@asynccontextmanager
+async def open_network(
+    config: Config, folder: DataFolder, models_folder: Path, report: Report, on_outcome: OnOutcome
+) -> AsyncIterator[Network]:
+    """Start everything; yield once a question can be asked; stop everything when left.
+
+    `report` is told each step in one line, `on_outcome` hears of every attempt of the gateway. Raises
+    `ConfigError` for what a person must change.
+    """
+    async with AsyncExitStack() as stack:
+        network = await _open_state(config, folder, stack)
+        gateway = await _make_gateway(network, stack, on_outcome)
+        for i, node in enumerate(config.node):
+            built = make_node(
+                node,
+                where=f"node[{i}]",
+                key=network.keys.suppliers[i],
+                offers={offer.service_id: offer for offer in network.offers},
+                chain=network.chain,
+                database_path=folder.node(i + 1),
+                models_folder=models_folder,
+                deadline_s=config.gateway.deadline_s,
+                nodes=len(config.node),
+            )
+            stack.push_async_callback(anyio.to_thread.run_sync, built.database.close)
+            network.nodes.append(built)
+        async with anyio.create_task_group() as tasks:
+            head = await network.chain.head()
+            is_new = head.height == 1
+            started_interval_s = _NEW_INTERVAL_S if is_new else QUICK_INTERVAL_S
+            await tasks.start(
+                network.chain.run, min(started_interval_s, config.chain.block_interval_s), name="chain"
+            )
+            supply = format_pokt(await network.chain.supply())
+            report(f"chain at block {head.height}, supply {supply} POKT, {config.chain.preset} parameters")
+            async with anyio.create_task_group() as starting:
+                for i in range(len(config.node)):
+                    starting.start_soon(_start_node, network, i, tasks, report)
+                starting.start_soon(_stake_portal, network, report)
+            await _stake_suppliers(network, report)
+            await tasks.start(network.collector.run, name="books")
+            host, port = await tasks.start(gateway.run, name="gateway")
+            network.url = f"http://{_format_host(host)}:{port}"
+            for offer in network.offers:
+                await _wait_for_session(network, offer.service_id, report)
+            network.chain.set_interval(config.chain.block_interval_s)
+            yield network
+            tasks.cancel_scope.cancel()
+
+
+async def _open_state(config: Config, folder: DataFolder, stack: AsyncExitStack) -> Network:
+    """Open or begin what is kept: keys, chain, books."""
+    clock = SystemClock()
+    keyring = FileKeyring(folder.keys)
+    offers = tuple(_make_offer(offer, f"offers[{i}]") for i, offer in enumerate(config.offers))
+    keys = Keys.read(keyring, [offer.service_id for offer in offers], len(config.node))
+    rates = FixedRate(_read_price(config.books.pokt_usd, "books.pokt_usd"), clock)
+    genesis = await read_genesis(folder.chain)
+    if genesis is None:
+        genesis = make_genesis(keys, PRESETS[config.chain.preset], clock.now())
+    elif genesis.params != PRESETS[config.chain.preset]:
+        raise ConfigError(
+            f"{folder.chain} began with other parameters than chain.preset {config.chain.preset!r}: "
+            "set it as it was, or name another folder with --data"
+        )
+    chain = await LocalChain.open(folder.chain, genesis, clock=clock)
+    stack.push_async_callback(chain.aclose)
+    ledger = SqliteLedger(folder.ledger)
+    stack.push_async_callback(anyio.to_thread.run_sync, ledger.close)
+    weeks = WeekTurner(
+        chain=chain,
+        journal=ledger,
+        invoices=ledger,
+        prices=ledger,
+        source=rates,
+        clock=clock,
+        offers=offers,
+        owner=keys.service_owner,
+    )
+    return Network(
+        config=config,
+        folder=folder,
+        offers=offers,
+        keys=keys,
+        api_key=keyring.get_or_create_text("api-key", "joey-"),
+        chain=chain,
+        ledger=ledger,
+        weeks=weeks,
+        clock=clock,
+        collector=Collector(
+            chain=chain,
+            journal=ledger,
+            prices=ledger,
+            operators={key.address: config.books.operator for key in keys.applications.values()},
+            turn_week=weeks.turn,
+        ),
+    )
+
+
+def _make_offer(config: OfferConfig, where: str) -> ServiceOffer:
+    return ServiceOffer(
+        service_id=config.service,
+        name=config.name,
+        models=config.models,
+        price=_read_price(config.price_usd_per_relay, f"{where}.price_usd_per_relay"),
+        modality=config.modality,
+        tier=config.tier,
+        limits=Limits(config.limits.tokens_in_max, config.limits.tokens_out_max),
+        counting=TokenCounting(config.bytes_per_token),
+    )
+
+
+def _read_price(text: str, where: str) -> NanoUsd:
+    try:
+        price = read_usd(text)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
+    if price <= 0:
+        raise ConfigError(f"{where} must be more than 0, not {text}")
+    return price
+
+
+async def _make_gateway(network: Network, stack: AsyncExitStack, on_outcome: OnOutcome) -> Gateway:
+    """Build the portal, with one tenant that holds the printed API key."""
+    config = network.config.gateway
+    database = Database(network.folder.portal, PORTAL_MIGRATIONS)
+    stack.push_async_callback(anyio.to_thread.run_sync, database.close)
+    tenants = SqliteTenants(database)
+    key_hash = hashlib.sha256(network.api_key.encode()).digest()
+    await tenants.add(Tenant(_TENANT, network.config.books.operator), key_hash)
+    host, port = split_address(config.listen, "gateway.listen")
+    return Gateway(
+        chain=network.chain,
+        offers=network.offers,
+        delegations={
+            service: Delegation(key.address, network.keys.gateway)
+            for service, key in network.keys.applications.items()
+        },
+        tenants=tenants,
+        usage=SqliteUsage(database),
+        clock=network.clock,
+        entropy=SystemEntropy(),
+        host=host,
+        port=port,
+        limits=ServerLimits(body_bytes_max=config.body_bytes_max),
+        on_outcome=on_outcome,
+        attempts_max=config.attempts_max,
+        deadline_s=config.deadline_s,
+    )
+
+
+async def _start_node(network: Network, index: int, tasks: anyio.abc.TaskGroup, report: Report) -> None:
+    host, port = await tasks.start(network.nodes[index].node.run, name=f"node {index + 1}")
+    services = tuple(service.service for service in network.config.node[index].services)
+    url = f"http://{_format_host(host)}:{port}"
+    network.served.append(ServedNode(network.keys.suppliers[index], url, services))
+    engines = ", ".join(_describe_engine(network, index))
+    report(f"node {index + 1} listens at {url}: {engines}")
+
+
+def _describe_engine(network: Network, index: int) -> Sequence[str]:
+    return [
+        f"{service.engine.kind} {service.engine.url or service.engine.model}".strip()
+        for service in network.config.node[index].services
+    ]
+
+
+async def _stake_portal(network: Network, report: Report) -> None:
+    """Fund everybody; publish the services; stake gateway and applications."""
+    chain, keys = network.chain, network.keys
+    params = await chain.params_at((await chain.head()).height)
+    await fund(chain, keys, params)
+    await network.weeks.begin(compute_week(network.clock.now()))
+    await stake_gateway(chain, keys, params)
+    for offer in network.offers:
+        await stake_application(chain, keys, offer.service_id, params)
+        service = await chain.service(offer.service_id)
+        assert service is not None, "an offer that was published is a service"
+        report(
+            f"service {offer.service_id}: ${format_usd(offer.price)} a relay, "
+            f"{service.compute_units_per_relay} compute units"
+        )
+    report("gateway and applications are staked, the applications have delegated")
+
+
+async def _stake_suppliers(network: Network, report: Report) -> None:
+    params = await network.chain.params_at((await network.chain.head()).height)
+    async with anyio.create_task_group() as staking:
+        for served in network.served:
+            staking.start_soon(stake_supplier, network.chain, served, params)
+    report(f"{len(network.served)} suppliers are staked")
+
+
+async def _wait_for_session(network: Network, service_id: str, report: Report) -> None:
+    """Wait for a session of the service that drew every supplier, or as many as a session holds."""
+    expected: Mapping[str, str] = {
+        served.key.address: served.url for served in network.served if service_id in served.services
+    }
+    application = network.keys.applications[service_id].address
+    async with aclosing(network.chain.follow()) as blocks:
+        async for block in blocks:
+            params = await network.chain.params_at(block.height)
+            wanted = min(len(expected), params.session.num_suppliers_per_session)
+            session = await network.chain.session(application, service_id)
+            if session is not None and _count_drawn(session, expected) >= wanted:
+                report(
+                    f"session {session.header.session_id[:12]} of {service_id} "
+                    f"has drawn {len(session.suppliers)} suppliers"
+                )
+                return
+
+
+def _count_drawn(session: Session, expected: Mapping[str, str]) -> int:
+    """Count the suppliers that a session lists at the address where they listen."""
+    return sum(
+        any(endpoint.url == expected.get(supplier.operator_address) for endpoint in config.endpoints)
+        for supplier in session.suppliers
+        for config in supplier.services
+    )
+
+
+def _format_host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,124 @@
+"""A node of the configuration as a role: its engines, its evidence, its supplier."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from joey.adapters.stores.sqlite.database import Database
+from joey.adapters.stores.sqlite.node import SqliteClaims, SqliteRelayLog, open_node_database
+from joey.config import EngineConfig, NodeConfig
+from joey.core.crypto.keys import PrivateKey
+from joey.core.errors import ConfigError
+from joey.core.offers.offer import ServiceOffer
+from joey.models.files import find_model
+from joey.node.app import Node, NodeService, NodeSupplier
+from joey.plugins import load_engine
+from joey.ports.chain import Chain
+from joey.ports.engine import Engine
+
+__all__ = ["BuiltNode", "make_node", "split_address"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltNode:
+    """A node that can be run, and the file it keeps its evidence in."""
+
+    node: Node
+    database: Database
+    claims: SqliteClaims
+
+
+def make_node(
+    config: NodeConfig,
+    *,
+    where: str,
+    key: PrivateKey,
+    offers: Mapping[str, ServiceOffer],
+    chain: Chain,
+    database_path: Path,
+    models_folder: Path,
+    deadline_s: float,
+    nodes: int,
+) -> BuiltNode:
+    """Build a node. `where` is its path in the configuration, `nodes` how many share this machine.
+
+    Raises `ConfigError` when an engine cannot be had, its model is missing or the file cannot be used.
+    """
+    services = tuple(
+        NodeService(
+            offers[service.service],
+            _make_engine(
+                service.engine,
+                where=f"{where}.services[{i}].engine",
+                offer=offers[service.service],
+                models_folder=models_folder,
+                nodes=nodes,
+            ),
+        )
+        for i, service in enumerate(config.services)
+    )
+    host, port = split_address(config.listen, f"{where}.listen")
+    database = open_node_database(database_path)
+    claims = SqliteClaims(database)
+    node = Node(
+        chain=chain,
+        suppliers=[NodeSupplier(key, services)],
+        relay_log=SqliteRelayLog(database),
+        claims=claims,
+        host=host,
+        port=port,
+        deadline_s=deadline_s,
+    )
+    return BuiltNode(node, database, claims)
+
+
+def _make_engine(
+    config: EngineConfig, *, where: str, offer: ServiceOffer, models_folder: Path, nodes: int
+) -> Engine:
+    engine: Engine
+    cls = load_engine(config.kind)
+    if config.kind == "llamacpp":
+        cores = len(os.sched_getaffinity(0))
+        engine = cls(
+            find_model(config.model, models_folder),
+            name=offer.models[0],
+            slots=config.slots,
+            context=config.context,
+            tokens_out_max=offer.limits.tokens_out_max,
+            threads=config.threads or max(1, cores // nodes),
+        )
+    elif config.kind == "openai":
+        if not config.url:
+            raise ConfigError(f"{where}.url is missing: where is the server, such as http://127.0.0.1:8000")
+        engine = cls(config.url, api_key=_read_secret(config.api_key, f"{where}.api_key"), slots=config.slots)
+    else:
+        engine = cls(slots=config.slots)
+    return engine
+
+
+def _read_secret(reference: str, where: str) -> str | None:
+    """Return what `env:NAME` or `file:PATH` refers to. Raises `ConfigError`, never quoting a secret."""
+    kind, _, name = reference.partition(":")
+    if not reference:
+        return None
+    if kind == "env" and name:
+        if name not in os.environ:
+            raise ConfigError(f"{where} refers to the variable {name}, which is not set")
+        return os.environ[name]
+    if kind == "file" and name:
+        try:
+            return Path(name).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise ConfigError(f"{where} refers to the file {name}, which cannot be read") from None
+    raise ConfigError(f"{where} must be a reference: env:NAME or file:PATH, never the key itself")
+
+
+def split_address(address: str, where: str) -> tuple[str, int]:
+    """Return host and port of `127.0.0.1:3069` or `[::1]:3069`. Raises `ConfigError` naming `where`."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(f"{where} must look like 127.0.0.1:3069, not {address!r}")
+    return host.removeprefix("[").removesuffix("]"), int(port)

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import anyio
+import pytest
+
+from joey.adapters.stores.sqlite.database import Database
+from joey.adapters.stores.sqlite.node import SqliteClaims, SqliteRelayLog, open_node_database
+from joey.core.errors import ConfigError
+from joey.core.units import ComputeUnits, Height
+from joey.ports.stores import ClaimRecord, LoggedRelay, LoggedSession
+from joey.testing.settlements import make_header
+
+pytestmark = pytest.mark.anyio
+
+FIRST, SECOND = make_header("application", "text", number=1), make_header("application", "text", number=2)
+
+
+def make_relay(text: str) -> LoggedRelay:
+    return LoggedRelay(sha256(text.encode()).digest(), text.encode())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "node.db"
+
+
+async def test_relays_come_back_in_the_order_they_were_served(path: Path) -> None:
+    relays = [make_relay(f"relay {number}") for number in range(20)]
+    database = open_node_database(path)
+    log = SqliteRelayLog(database)
+    for relay in relays:
+        await log.append(FIRST, "supplier", relay)
+    await log.append(SECOND, "supplier", relays[0])
+    await log.append(FIRST, "another", relays[0])
+    database.close()
+    database = open_node_database(path)
+    log = SqliteRelayLog(database)
+    assert await log.relays(FIRST.session_id, "supplier") == relays
+    assert await log.relays(FIRST.session_id, "nobody") == []
+    assert await log.sessions() == [
+        LoggedSession(FIRST, "another", 1),
+        LoggedSession(FIRST, "supplier", 20),
+        LoggedSession(SECOND, "supplier", 1),
+    ]
+    database.close()
+
+
+async def test_appending_again_changes_nothing() -> None:
+    database = open_node_database(None)
+    log = SqliteRelayLog(database)
+    for _ in range(3):
+        await log.append(FIRST, "supplier", make_relay("once"))
+    assert await log.relays(FIRST.session_id, "supplier") == [make_relay("once")]
+    database.close()
+
+
+async def test_what_is_appended_at_once_is_all_there(path: Path) -> None:
+    database = open_node_database(path)
+    log = SqliteRelayLog(database)
+    async with anyio.create_task_group() as tasks:
+        for number in range(300):
+            tasks.start_soon(log.append, FIRST, "supplier", make_relay(f"relay {number}"))
+    # A second connection sees it: it is in the file, not only in this process.
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT count(*) FROM relay").fetchone() == (300,)
+    other.close()
+    database.close()
+
+
+async def test_forgetting_drops_one_session_and_is_no_error_twice() -> None:
+    database = open_node_database(None)
+    log = SqliteRelayLog(database)
+    await log.append(FIRST, "supplier", make_relay("a"))
+    await log.append(SECOND, "supplier", make_relay("b"))
+    for _ in range(2):
+        await log.forget(FIRST.session_id, "supplier")
+    assert [session.header for session in await log.sessions()] == [SECOND]
+    assert await log.relays(FIRST.session_id, "supplier") == []
+    database.close()
+
+
+async def test_claims_are_replaced_and_kept(path: Path) -> None:
+    record = ClaimRecord(FIRST, "supplier", b"\x07" * 48, 3, ComputeUnits(9000), "due")
+    later = ClaimRecord(SECOND, "supplier", b"\x08" * 48, 1, ComputeUnits(3000), "due")
+    claimed = replace(record, state="claimed", tx_hash="AB" * 32, height=Height(15), note="well")
+    database = open_node_database(path)
+    claims = SqliteClaims(database)
+    await claims.save(later)
+    await claims.save(record)
+    await claims.save(claimed)
+    database.close()
+    database = open_node_database(path)
+    claims = SqliteClaims(database)
+    assert await claims.get(FIRST.session_id, "supplier") == claimed
+    assert await claims.get(FIRST.session_id, "another") is None
+    assert await claims.all() == [claimed, later]
+    database.close()
+
+
+@pytest.mark.parametrize("pragma", ["PRAGMA query_only = ON", "PRAGMA max_page_count = 1"])
+async def test_a_disk_that_fails_is_an_os_error_and_keeps_nothing(pragma: str, path: Path) -> None:
+    database = open_node_database(path)
+    log, claims = SqliteRelayLog(database), SqliteClaims(database)
+    await log.append(FIRST, "supplier", make_relay("kept"))
+    await database.read(lambda connection: connection.execute(pragma).fetchall())
+    big = LoggedRelay(b"\x01" * 32, b"x" * 100_000)
+    with pytest.raises(OSError, match="cannot keep a relay"):
+        await log.append(FIRST, "supplier", big)
+    record = ClaimRecord(FIRST, "supplier", b"x" * 100_000, 1, ComputeUnits(1), "due")
+    with pytest.raises(OSError, match="cannot keep a claim"):
+        await claims.save(record)
+    assert await log.relays(FIRST.session_id, "supplier") == [make_relay("kept")]
+    assert await claims.all() == []
+    database.close()
+
+
+def test_a_file_of_a_newer_version_and_one_that_is_no_database(path: Path) -> None:
+    open_node_database(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(ConfigError, match="newer version"):
+        open_node_database(path)
+    path.write_bytes(b"this is no database " * 100)
+    with pytest.raises(ConfigError, match="cannot use"):
+        open_node_database(path)
+
+
+async def test_migrations_run_once(path: Path) -> None:
+    database = open_node_database(path)
+    await SqliteRelayLog(database).append(FIRST, "supplier", make_relay("kept"))
+    database.close()
+    ran: list[int] = []
+    migrations = [lambda connection: ran.append(1), lambda connection: ran.append(2)]
+    Database(path, migrations).close()
+    Database(path, migrations).close()
+    assert ran == [2]

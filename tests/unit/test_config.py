@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from joey.config import Config, list_values, read_config
+from joey.core.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "joey.toml"
+    path.write_text(text)
+    return path
+
+
+def test_no_file_gives_the_defaults() -> None:
+    assert read_config(None, {}) == Config()
+
+
+def test_a_file_and_the_environment_override_in_this_order(tmp_path: Path) -> None:
+    path = write(tmp_path, '[gateway]\nlisten = "127.0.0.1:1"\nattempts_max = 5\n')
+    config = read_config(
+        path, {"JOEY_GATEWAY__LISTEN": "127.0.0.1:2", "HOME": "/x", "JOEY_GATEWAY__DEADLINE_S": "7"}
+    )
+    assert config.gateway.listen == "127.0.0.1:2"
+    assert config.gateway.attempts_max == 5
+    assert config.gateway.deadline_s == 7.0
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[gatway]\n", "unknown key gatway; did you mean gateway"),
+        ("[gateway]\nlissten = 'x'\n", "unknown key gateway.lissten; did you mean listen"),
+        ("[gateway]\nattempts_max = '3'\n", "gateway.attempts_max must be a whole number"),
+        ("[gateway]\nattempts_max = true\n", "gateway.attempts_max must be a whole number"),
+        ("[gateway]\nattempts_max = 0\n", "gateway.attempts_max must be greater than 0"),
+        ("[[offers]]\nmodels = 'm'\n", r"offers\[0\].models must be a list"),
+        ("offers = []\n", "at least one offer"),
+        ("[[offers]]\n[[offers]]\n", "offered twice"),
+        ("[[node]]\n[[node.services]]\nservice = 'other'\n", "which no offer names"),
+        ("[chain]\npreset = 'big'\n", "chain.preset must be minimal or mainnet"),
+        ("[[node]]\n[[node.services]]\nengine = 3\n", r"node\[0\].services\[0\].engine must be a table"),
+        ("not toml", "is not TOML"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_fix(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as caught:
+        read_config(write(tmp_path, text), {})
+    assert "\n" not in caught.value.message.strip()
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read .*none\.toml"):
+        read_config(tmp_path / "none.toml", {})
+
+
+def test_a_single_node_needs_no_array(tmp_path: Path) -> None:
+    config = read_config(
+        write(tmp_path, "[[node.services]]\nengine = {kind = 'openai', url = 'http://h'}\n"), {}
+    )
+    assert [service.engine.url for node in config.node for service in node.services] == ["http://h"]
+
+
+def test_the_page_of_settings_lists_every_key_with_its_default() -> None:
+    page = (ROOT / "docs/configuration.md").read_text()
+    rows = dict(re.findall(r"^\| `([^`]+)` \| (?:`([^`]*)`)? *\|", page, re.M))
+    defaults = {}
+    for path, value in list_values(Config()):
+        text = "" if value == "" else str(value)
+        if isinstance(value, tuple):
+            text = str(list(value)).replace("'", '"')
+        defaults.setdefault(re.sub(r"\[\d+\]", "[]", path), text)
+    assert {path: text.strip('"') for path, text in rows.items()} == {
+        p: t.strip('"') for p, t in defaults.items()
+    }
+
+
+def test_the_readme_example_is_accepted(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    example = re.search(r"```toml\n(.*?)```", readme, re.S)
+    assert example is not None
+    config = read_config(write(tmp_path, example[1]), {})
+    assert config.offers[0].models == ("my-model",)
+    assert len(config.node) == 2
