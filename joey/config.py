@@ -223,10 +223,6 @@ def _check(config: Config) -> None:
     for name in services:
         if services.count(name) > 1:
             raise ConfigError(f"offers: service {name} is offered twice")
-    served = {service.service for node in config.node for service in node.services}
-    for name in services:
-        if name not in served:
-            raise ConfigError(f"no node serves {name}: add it to [[node.services]], or remove its offer")
     models = [model for offer in config.offers for model in offer.models]
     for name in models:
         if models.count(name) > 1:
@@ -238,6 +234,10 @@ def _check(config: Config) -> None:
                 raise ConfigError(
                     f"node[{i}] serves {service.service}, which no offer names: {known}"
                 )
+    served = {service.service for node in config.node for service in node.services}
+    for name in services:
+        if name not in served:
+            raise ConfigError(f"no node serves {name}: add it to [[node.services]], or remove its offer")
 
 
 def list_values(config: object, where: str = "") -> Iterator[tuple[str, Any]]:

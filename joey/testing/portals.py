@@ -28,7 +28,7 @@ from joey.relaying.outcome import RelayOutcome
 from joey.testing.suppliers import Served, SupplierDouble
 from joey.testing.worlds import World, make_genesis, make_key, make_supplier_config
 
-__all__ = ["API_KEY", "OFFER", "FixedOrder", "Portal", "run_portal"]
+__all__ = ["API_KEY", "OFFER", "FixedOrder", "Portal", "run_gateway", "run_portal"]
 
 API_KEY = "sk-joey-test"
 OFFER = ServiceOffer("text", "Text", ("smollm2", "org/smollm2:instruct"), NanoUsd(750_000))
@@ -51,10 +51,10 @@ class Portal:
 
     url: str
     chain: LocalChain
-    suppliers: list[SupplierDouble]
     usage: SqliteUsage
     application_address: str
     gateway_key: PrivateKey
+    suppliers: list[SupplierDouble] = field(default_factory=list)
     outcomes: list[RelayOutcome] = field(default_factory=list)
     _scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     _stopped: anyio.Event = field(default_factory=anyio.Event)
@@ -90,41 +90,59 @@ class Portal:
 async def run_portal(
     *, suppliers: int = 2, by_reputation: bool = False, **settings: Any
 ) -> AsyncGenerator[Portal, None]:
-    """Run a portal; `settings` are the gateway's. Unless `by_reputation`, suppliers are asked in order."""
+    """Run a portal with supplier doubles; `settings` are the gateway's.
+
+    Unless `by_reputation`, the suppliers are asked in order.
+    """
     world = World.of_service(OFFER.service_id, suppliers=suppliers)
     chain = await LocalChain.open(None, make_genesis(world.names), instant=True)
-    database = Database(None, PORTAL_MIGRATIONS)
     doubles = [SupplierDouble(make_key(name), chain) for name in world.suppliers]
-    tenants, usage = SqliteTenants(database), SqliteUsage(database)
-    application_address, key = make_key(world.application).address, make_key(world.gateway)
-    portal = Portal("", chain, doubles, usage, application_address, key)
     if not by_reputation:
         settings.setdefault("routing", FixedOrder([double.address for double in doubles]))
-    settings.setdefault("limits", ServerLimits(body_bytes_max=256 * 1024, drain_s=1.0))
     try:
-        await tenants.add(Tenant("acme", "portal"), hash_api_key(API_KEY))
         async with anyio.create_task_group() as tasks:
             for double in doubles:
                 await tasks.start(double.run)
             await _stake(world, chain, doubles)
-            gateway = Gateway(
-                chain=chain,
-                offers=[OFFER],
-                delegations={OFFER.service_id: Delegation(application_address, key)},
-                tenants=tenants,
-                usage=usage,
-                clock=SystemClock(),
-                entropy=SystemEntropy(),
-                host="127.0.0.1",
-                port=0,
-                on_outcome=portal.outcomes.append,
-                **settings,
-            )
-            await tasks.start(portal.run, gateway)
-            yield portal
+            async with run_gateway(chain, world, **settings) as portal:
+                portal.suppliers += doubles
+                yield portal
             tasks.cancel_scope.cancel()
     finally:
         await chain.aclose()
+
+
+@asynccontextmanager
+async def run_gateway(chain: LocalChain, world: World, **settings: Any) -> AsyncGenerator[Portal, None]:
+    """Run a gateway for a world that is staked; `settings` replace those it has here."""
+    database = Database(None, PORTAL_MIGRATIONS)
+    tenants, usage = SqliteTenants(database), SqliteUsage(database)
+    key = make_key(world.gateway)
+    portal = Portal("", chain, usage, make_key(world.application).address, key)
+    values: dict[str, Any] = {
+        "offers": [OFFER],
+        "delegations": {world.service.id: Delegation(portal.application_address, key)},
+        "limits": ServerLimits(body_bytes_max=256 * 1024, drain_s=1.0),
+        "on_outcome": portal.outcomes.append,
+        **settings,
+    }
+    try:
+        await tenants.add(Tenant("acme", "portal"), hash_api_key(API_KEY))
+        gateway = Gateway(
+            chain=chain,
+            tenants=tenants,
+            usage=usage,
+            clock=SystemClock(),
+            entropy=SystemEntropy(),
+            host="127.0.0.1",
+            port=0,
+            **values,
+        )
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(portal.run, gateway)
+            yield portal
+            await portal.stop()
+    finally:
         database.close()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,7 +109,7 @@ def frames_of(head: bytes, bodies: list[bytes], last: bytes) -> list[bytes]:
 
 def feed_in_pieces(reader: FrameReader, stream: bytes, cuts: list[int]) -> list[bytes]:
     edges = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
-    pieces = [stream[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [stream[start:end] for start, end in pairwise(edges)]
     return [encode_frame(frame.kind, frame.data) for piece in pieces for frame in reader.feed(piece)]
 
 

@@ -74,6 +74,7 @@ class LlamaCppEngine:
         self._threads = threads or max(1, len(os.sched_getaffinity(0)) // 2)
         self._start_timeout_s = start_timeout_s
         self._child: _Child | None = None
+        self._changed = anyio.Event()
         self._tasks: TaskGroup | None = None
 
     async def start(self) -> None:
@@ -83,7 +84,8 @@ class LlamaCppEngine:
         """
         if self._tasks is not None:
             raise InvariantBroken("the engine was started twice")
-        self._child = await self._launch()
+        self._set_child(await self._launch())
+        assert self._child is not None
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._watch, self._child)
@@ -98,6 +100,11 @@ class LlamaCppEngine:
     async def status(self) -> EngineStatus:
         """Describe the engine; it is healthy while its child lives."""
         return EngineStatus("llamacpp", (self._name,), self._slots, healthy=self._child is not None)
+
+    async def wait_healthy(self, healthy: bool = True) -> None:
+        """Return when a child answers, or, with false, when there is none."""
+        while (self._child is not None) != healthy:
+            await self._changed.wait()
 
     @property
     def process_id(self) -> int | None:
@@ -118,17 +125,22 @@ class LlamaCppEngine:
         try:
             while True:
                 status = await child.process.wait()
-                self._child = None
+                self._set_child(None)
                 await child.upstream.stop()
                 if anyio.current_time() - child.started >= _SETTLED_S:
                     pause_s = _PAUSE_FIRST_S
                 child, pause_s = await self._restart(status, pause_s)
-                self._child = child
+                self._set_child(child)
         finally:
-            self._child = None
+            self._set_child(None)
             with anyio.CancelScope(shield=True):
                 await child.upstream.stop()
                 await _end(child.process)
+
+    def _set_child(self, child: _Child | None) -> None:
+        self._child = child
+        self._changed.set()
+        self._changed = anyio.Event()
 
     async def _restart(self, status: int, pause_s: float) -> tuple[_Child, float]:
         reason = _describe_end(status)

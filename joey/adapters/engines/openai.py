@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 import anyio
 
@@ -17,6 +16,7 @@ from joey.core.errors import ConfigError, DeadlineExceeded, EngineFailed
 from joey.core.wire.envelope import Headers, HttpRequest
 from joey.http.client import ClientExchange, HttpClient
 from joey.http.errors import TimedOut, TransportError
+from joey.http.target import read_target
 from joey.ports.engine import EngineStatus
 
 __all__ = ["OpenAIEngine"]
@@ -42,9 +42,12 @@ class OpenAIEngine:
         answer_bytes_max: int = 16 * 1024 * 1024,
         kind: str = "openai",
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            raise ConfigError(f"the engine url {url!r} must look like http://127.0.0.1:8000", url=url)
+        try:
+            read_target(url)
+        except ValueError:
+            raise ConfigError(f"the engine url {url!r} must look like http://127.0.0.1:8000") from None
+        if "?" in url or "#" in url:
+            raise ConfigError(f"the engine url {url!r} must end with its path, without ? or #")
         self._url = url.rstrip("/").removesuffix("/v1")
         self._models = tuple(models)
         self._slots = slots

@@ -73,8 +73,9 @@ async def test_a_child_that_dies_in_mid_answer_is_replaced(small_model: Path) ->
                     if is_alive(first):
                         os.kill(first, signal.SIGKILL)
         with anyio.fail_after(60):
-            while engine.process_id in {first, None}:
-                await anyio.sleep(0.02)
+            await engine.wait_healthy(False)
+            await engine.wait_healthy()
+        assert engine.process_id not in {first, None}
         assert (await engine.status()).healthy
         answer = await ask(engine, make_chat(NAME, "Are you back?", max_tokens=3))
         assert answer.status == 200
@@ -86,8 +87,7 @@ async def test_while_there_is_no_child_calls_fail_at_once(small_model: Path) -> 
         assert engine.process_id is not None
         os.kill(engine.process_id, signal.SIGKILL)
         with anyio.fail_after(10):
-            while engine.process_id is not None:
-                await anyio.sleep(0.005)
+            await engine.wait_healthy(False)
         assert not (await engine.status()).healthy
         with pytest.raises(EngineFailed, match="not loaded"):
             await ask(engine, make_chat(NAME, "Anyone?"))
@@ -199,9 +199,9 @@ async def test_the_child_dies_with_its_parent(small_model: Path) -> None:
     async with await anyio.open_process(command, stdout=subprocess.PIPE, stderr=None) as parent:
         assert parent.stdout is not None
         child = int(await parent.stdout.receive())
-        assert is_alive(child)
+        ended = os.pidfd_open(child)
         parent.kill()
         await parent.wait()
         with anyio.fail_after(10):
-            while is_alive(child):
-                await anyio.sleep(0.01)
+            await anyio.wait_readable(ended)
+        os.close(ended)

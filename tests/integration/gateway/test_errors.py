@@ -11,8 +11,10 @@ import anyio
 import openai
 import pytest
 
+from joey.core.errors import Busy
 from joey.core.wire.envelope import HttpResponse
 from joey.testing.portals import Portal
+from joey.testing.suppliers import refuse_with
 
 pytestmark = pytest.mark.anyio
 
@@ -170,18 +172,6 @@ async def test_broken_http_is_refused_in_the_same_shape(portal: Portal) -> None:
     assert json.loads(received.partition(b"\r\n\r\n")[2])["error"]["type"] == "invalid_request_error"
 
 
-async def test_an_application_that_is_gone_leaves_no_supplier(portal: Portal, ask: Ask) -> None:
-    from joey.core.wire.messages import UnstakeApplication
-    from joey.testing.worlds import make_key
-
-    await portal.chain.submit([UnstakeApplication(portal.application_address)], make_key("application"))
-    for _ in range(12):
-        await portal.chain.make_block()
-    with pytest.raises(openai.InternalServerError, match="not staked for service text") as caught:
-        await ask(portal, complete)
-    assert caught.value.status_code == 503
-
-
 async def test_a_bug_of_ours_is_told_without_its_text(
     portal: Portal, raw: Raw, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -203,9 +193,6 @@ async def test_a_bug_of_ours_is_told_without_its_text(
 async def test_no_prompt_and_no_key_is_ever_logged(
     portal: Portal, ask: Ask, raw: Raw, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from joey.core.errors import Busy
-    from joey.testing.suppliers import refuse_with
-
     with caplog.at_level(logging.DEBUG, logger="joey"):
         await ask(portal, lambda client: complete(client, content=CANARY))
         with pytest.raises(openai.BadRequestError):

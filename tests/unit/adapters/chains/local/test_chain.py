@@ -315,6 +315,19 @@ async def test_raw_transactions():
     await chain.aclose()
 
 
+async def test_what_cannot_be_written_is_refused():
+    chain = await LocalChain.open(None, GENESIS, instant=True)
+    owner = make_key(WORLD.service_owner)
+    heavy = replace(WORLD.service, compute_units_per_relay=ComputeUnits(2**64))
+    for message in (AddService(owner.address, heavy), Send(owner.address, STRANGER, Upokt(-1))):
+        with pytest.raises(TransactionRejected) as refusal:
+            await chain.submit([message], owner)
+        assert (refusal.value.fields["codespace"], refusal.value.fields["tx_code"]) == ("sdk", 2)
+    with pytest.raises(TransactionRejected):
+        await chain.submit([], owner)
+    await chain.aclose()
+
+
 async def test_the_mempool_is_bounded(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("joey.adapters.chains.local.chain._WAITING_MAX", 2)
     chain = await LocalChain.open(None, GENESIS)
