@@ -208,9 +208,7 @@ def _check(config: Config) -> None:
     if config.chain.preset not in {"minimal", "mainnet"}:
         raise ConfigError(f"chain.preset must be minimal or mainnet, not {config.chain.preset!r}")
     if config.gateway.routing != "reputation":
-        raise ConfigError(
-            f"gateway.routing must be reputation, not {config.gateway.routing!r}"
-        )
+        raise ConfigError(f"gateway.routing must be reputation, not {config.gateway.routing!r}")
     for path, value in list_values(config):
         positive = path.rsplit(".", 1)[-1].endswith(("_s", "_max", "bytes_per_token", "slots", "context"))
         if positive and not value > 0:
@@ -231,9 +229,7 @@ def _check(config: Config) -> None:
         for service in node.services:
             if service.service not in services:
                 known = ", ".join(services)
-                raise ConfigError(
-                    f"node[{i}] serves {service.service}, which no offer names: {known}"
-                )
+                raise ConfigError(f"node[{i}] serves {service.service}, which no offer names: {known}")
     served = {service.service for node in config.node for service in node.services}
     for name in services:
         if name not in served:

@@ -71,7 +71,9 @@ DEADLINE_S = 60.0
 EVENTS = 36
 EVENT = b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"word"}}]}\n\n'
 REPLY_START = b'{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"content":"'
-REPLY_END = b'"},"finish_reason":"stop"}],"usage":{"prompt_tokens":90,"completion_tokens":90,"total_tokens":180}}'
+REPLY_END = (
+    b'"},"finish_reason":"stop"}],"usage":{"prompt_tokens":90,"completion_tokens":90,"total_tokens":180}}'
+)
 REPLY = REPLY_START + b"y" * (505 - len(REPLY_START) - len(REPLY_END)) + REPLY_END
 QUESTION = {"model": "stub", "max_tokens": 100, "messages": [{"role": "user", "content": "x" * 250}]}
 
@@ -94,9 +96,7 @@ async def run_engine(port: int) -> None:
     def refuse(status: int, reason: str) -> Response:
         return Response(status, (), reason.encode())
 
-    server = HttpServer(
-        handle, host="127.0.0.1", port=port, limits=ServerLimits(drain_s=0), refuse=refuse
-    )
+    server = HttpServer(handle, host="127.0.0.1", port=port, limits=ServerLimits(drain_s=0), refuse=refuse)
     async with anyio.create_task_group() as tasks:
         await tasks.start(server.serve)
         await obey()
@@ -314,7 +314,9 @@ class Bench:
             {"port": self.ports[target], "relays": relays, "concurrency": concurrency, "stream": stream}
         )
         heard: dict[str, Any] = self.client.hear()
-        heard["cpu_ms"] = {name: 1e3 * (now - before[name]) / relays for name, now in self._read_cpu().items()}
+        heard["cpu_ms"] = {
+            name: 1e3 * (now - before[name]) / relays for name, now in self._read_cpu().items()
+        }
         return heard
 
     def _read_cpu(self) -> dict[str, float]:

@@ -101,6 +101,51 @@ async def serve_aiohttp() -> None:
     await runner.cleanup()
 
 
+async def proxy_ours(address: tuple[str, int]) -> None:
+    client = HttpClient(body_bytes_max=1 << 20)
+    url = f"http://{address[0]}:{address[1]}"
+    headers = (("content-type", "application/json"),)
+
+    async def handle(request: ServerRequest) -> Response:
+        forwarded = HttpRequest(request.method, url + request.path, headers, request.body)
+        answer = await client.request(forwarded, deadline=anyio.current_time() + DEADLINE_S)
+        return Response(answer.status, (("content-type", "application/json"),), answer.body)
+
+    def refuse(status: int, reason: str) -> Response:
+        return Response(status, (), reason.encode())
+
+    server = HttpServer(handle, host="127.0.0.1", port=0, limits=ServerLimits(drain_s=0), refuse=refuse)
+    async with anyio.create_task_group() as tasks:
+        say(await tasks.start(server.serve))
+        await wait_for_end()
+        tasks.cancel_scope.cancel()
+    await client.aclose()
+
+
+async def proxy_aiohttp(address: tuple[str, int]) -> None:
+    import aiohttp
+    from aiohttp import web
+
+    url = f"http://{address[0]}:{address[1]}"
+    async with aiohttp.ClientSession() as session:
+
+        async def call(request: web.Request) -> web.Response:
+            body = await request.read()
+            async with session.post(
+                url + request.path, data=body, headers={"content-type": "application/json"}
+            ) as answer:
+                return web.Response(body=await answer.read(), content_type="application/json")
+
+        app = web.Application()
+        app.router.add_post("/call", call)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        say(runner.addresses[0])
+        await wait_for_end()
+        await runner.cleanup()
+
+
 async def wait_for_end() -> None:
     await anyio.to_thread.run_sync(sys.stdin.read)
 
@@ -211,6 +256,7 @@ def measure(seconds: float, repeats: int) -> dict[str, object]:
                 name: {measure: spread(values) for measure, values in row.items()}
                 for name, row in samples.items()
             }
+        results["proxy"] = measure_proxies(stack, seconds, repeats)
         trickle: dict[str, object] = {}
         for name, _, client in children:
             gaps: list[float] = []
@@ -234,6 +280,29 @@ def measure(seconds: float, repeats: int) -> dict[str, object]:
     finally:
         for child in reversed(stack):
             child.__exit__(None, None, None)
+
+
+def measure_proxies(stack: list[Child], seconds: float, repeats: int) -> dict[str, object]:
+    """Measure a server and a client in one process, as in a gateway: the plumbing of one call."""
+    origin = Child(__file__, "serve_ours", core=1)
+    stack.append(origin)
+    address = origin.hear()
+    pairs: dict[str, tuple[Child, Child]] = {}
+    for kind in ("ours", "aiohttp"):
+        proxy = Child(__file__, f"proxy_{kind}", address, core=0)
+        stack.append(proxy)
+        client = Child(__file__, "load_ours", proxy.hear(), core=1)
+        stack.append(client)
+        client.hear()
+        pairs[kind] = proxy, client
+    samples: dict[str, list[float]] = {kind: [] for kind in pairs}
+    for _ in range(repeats):
+        for kind, (proxy, client) in pairs.items():
+            before = proxy.cpu_s()
+            client.tell({"path": "/call", "seconds": seconds, "concurrency": CONCURRENCY})
+            done = client.hear()["done"]
+            samples[kind].append(1e3 * (proxy.cpu_s() - before) / done)
+    return {f"{kind}, cpu_ms": spread(values) for kind, values in samples.items()}
 
 
 def main() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Self
 
-import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
@@ -127,7 +127,7 @@ class ClientExchange:
         except ValueError as error:
             raise ConnectionFailed(str(error)) from None
         head = _encode_request_head(request, target)
-        if self._deadline <= anyio.current_time():
+        if self._deadline <= asyncio.get_running_loop().time():
             raise TimedOut("the deadline had passed before the request was sent", request_sent=False)
         self._pool = await self._client.pool(target.origin)
         connection = await self._send(head, fresh=False)

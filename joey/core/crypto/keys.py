@@ -129,6 +129,7 @@ def is_address(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=4096)
 def read_address(text: str) -> bytes:
     """Return the bytes of an address: 20 for an account of one key.
 

@@ -228,6 +228,19 @@ async def test_a_block_that_cannot_be_written_changes_nothing(tmp_path: Path):
     await chain.aclose()
 
 
+async def test_a_second_writer_is_refused_its_block(tmp_path: Path):
+    path = tmp_path / "chain.db"
+    first = await LocalChain.open(path, GENESIS)
+    second = await LocalChain.open(path, GENESIS)
+    block = await first.make_block()
+    with pytest.raises(ChainUnavailable, match="block 2 could not be written"):
+        await second.make_block()
+    assert await first.head() == block
+    await second.aclose()
+    await first.make_block()
+    await first.aclose()
+
+
 async def test_submitting_waits_for_a_block():
     chain = await LocalChain.open(None, GENESIS)
     done: list[int] = []
