@@ -35,9 +35,7 @@ class _JsonFormatter(logging.Formatter):
 def configure_logging(*, level: str = "warning", as_json: bool = False) -> None:
     """Send logs of `level` and above to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        _JsonFormatter() if as_json else logging.Formatter(PLAIN)
-    )
+    handler.setFormatter(_JsonFormatter() if as_json else logging.Formatter(PLAIN))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

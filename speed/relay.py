@@ -69,7 +69,7 @@ GATEWAY_CORE, NODE_CORE = 0, 1
 CONCURRENCIES = (1, 16)
 DEADLINE_S = 60.0
 EVENTS = 36
-EVENT = b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"word"}}]}\n\n'
+EVENT = b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"delta":{"content":"word"}}]}\n\n'
 REPLY_START = b'{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"content":"'
 REPLY_END = (
     b'"},"finish_reason":"stop"}],"usage":{"prompt_tokens":90,"completion_tokens":90,"total_tokens":180}}'

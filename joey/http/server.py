@@ -50,8 +50,8 @@ class HttpServer:
         self._host = host
         self._port = port
         self._tasks: asyncio.TaskGroup | None = None
-        self._empty = anyio.Event()
         self._drained = anyio.Event()
+        self._empty = anyio.Event()
 
     async def serve(self, *, task_status: TaskStatus[tuple[str, int]] = anyio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; report the bound (host, port) once connections are accepted.
@@ -60,6 +60,8 @@ class HttpServer:
         what is left. Raises `ConfigError` when the address cannot be had.
         """
         listener = await self._listen()
+        self.draining = False
+        self._drained = anyio.Event()
         try:
             async with anyio.create_task_group() as tasks:
                 self._tasks = await tasks.start(self._hold_connections)

@@ -86,25 +86,30 @@ class Node:
         Raises `ConfigError` when an engine cannot start or the address cannot be had.
         """
         async with AsyncExitStack() as engines:
-            capacities = {}
-            for engine, queue_max in self._list_engines().items():
-                await engine.start()
-                engines.push_async_callback(engine.stop)
-                capacities[engine] = Capacity((await engine.status()).slots, queue_max)
-            async with anyio.create_task_group() as tasks:
-                await tasks.start(self._head.run)
-                await self._restore()
-                tasks.start_soon(self._forget_ended)
-                tasks.start_soon(self._claimer.run)
-                server = HttpServer(
-                    self._handle,
-                    host=self._host,
-                    port=self._port,
-                    limits=self._limits,
-                    refuse=refuse_unread,
-                )
-                self._server = self._make_server(capacities)
-                await server.serve(task_status=task_status)
+            self._server = self._make_server(await self._start_engines(engines))
+            try:
+                await self._run_tasks(task_status)
+            except ExceptionGroup as group:
+                raise _find_config_error(group) or group from None
+
+    async def _start_engines(self, engines: AsyncExitStack) -> dict[Engine, Capacity]:
+        capacities = {}
+        for engine, queue_max in self._list_engines().items():
+            await engine.start()
+            engines.push_async_callback(engine.stop)
+            capacities[engine] = Capacity((await engine.status()).slots, queue_max)
+        return capacities
+
+    async def _run_tasks(self, task_status: TaskStatus[tuple[str, int]]) -> None:
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(self._head.run)
+            await self._restore()
+            tasks.start_soon(self._forget_ended)
+            tasks.start_soon(self._claimer.run)
+            server = HttpServer(
+                self._handle, host=self._host, port=self._port, limits=self._limits, refuse=refuse_unread
+            )
+            await server.serve(task_status=task_status)
 
     def _list_engines(self) -> dict[Engine, int]:
         """Return every engine once, with the longest queue that one of its services allows."""
@@ -174,6 +179,13 @@ class Node:
             "relays": dict(self.counts),
         }
         return _answer_json(200 if ready else 503, body)
+
+
+def _find_config_error(group: BaseException) -> ConfigError | None:
+    """Return what the operator must change, out of the groups that tasks wrap it in."""
+    while isinstance(group, ExceptionGroup):
+        group = group.exceptions[0]
+    return group if isinstance(group, ConfigError) else None
 
 
 def _answer_json(status: int, value: dict[str, object]) -> Response:

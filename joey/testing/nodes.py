@@ -207,8 +207,10 @@ async def run_node(
     deadline_s: float = _PATIENCE_S,
     limits: ServerLimits | None = None,
     answer_bytes_max: int = 1 << 20,
+    port: int = 0,
+    suppliers: int = 1,
 ) -> AsyncIterator[NodeBench]:
-    """Run a node for the first supplier of a world.
+    """Run a node for the first suppliers of a world, all with one engine.
 
     `seen_as` stands between the node and the chain; `database` is closed by whoever gave it.
     """
@@ -216,7 +218,11 @@ async def run_node(
     relay_log, claims = SqliteRelayLog(kept), SqliteClaims(kept)
     node = Node(
         chain=seen_as or chain,
-        suppliers=[NodeSupplier(make_key(world.suppliers[0]), (NodeService(offer, engine, queue_max),))],
+        suppliers=[
+            NodeSupplier(make_key(name), (NodeService(offer, engine, queue_max),))
+            for name in world.suppliers[:suppliers]
+        ],
+        port=port,
         relay_log=relay_log,
         claims=claims,
         deadline_s=deadline_s,

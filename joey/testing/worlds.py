@@ -40,7 +40,7 @@ def make_genesis(
     names: Iterable[str],
     *,
     params: NetworkParams = MINIMAL,
-    balance: Upokt = Upokt(1_000_000 * UPOKT_PER_POKT),  # noqa: B008 - an int
+    balance: Upokt = Upokt(1_000_000 * UPOKT_PER_POKT),
     chain_id: str = "joey-test",
 ) -> Genesis:
     """Return a genesis with the same balance for the key of each name, two validators, and a DAO."""
@@ -90,9 +90,9 @@ class World:
     gateway: str = "gateway"
     suppliers: tuple[str, ...] = ("supplier 1", "supplier 2")
     service_owner: str = "service owner"
-    application_stake: Upokt = Upokt(10_000 * UPOKT_PER_POKT)  # noqa: RUF009 - an int
-    supplier_stake: Upokt = Upokt(100_000 * UPOKT_PER_POKT)  # noqa: RUF009 - an int
-    gateway_stake: Upokt = Upokt(10_000 * UPOKT_PER_POKT)  # noqa: RUF009 - an int
+    application_stake: Upokt = Upokt(10_000 * UPOKT_PER_POKT)
+    supplier_stake: Upokt = Upokt(100_000 * UPOKT_PER_POKT)
+    gateway_stake: Upokt = Upokt(10_000 * UPOKT_PER_POKT)
 
     @classmethod
     def of_service(cls, service_id: str = "text", compute_units: int = 3000, suppliers: int = 2) -> World:

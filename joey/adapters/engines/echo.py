@@ -118,9 +118,8 @@ def _read_call(request: HttpRequest) -> _Call:
         raise _Refused(405, "this path takes POST")
     try:
         body: dict[str, Any] = json.loads(request.body)
-        texts = (
-            [str(message["content"]) for message in body["messages"]] if is_chat else [str(body["prompt"])]
-        )
+        given = [message["content"] for message in body["messages"]] if is_chat else [body["prompt"]]
+        texts = [_read_text(content) for content in given]
         maximum = body.get("max_completion_tokens", body.get("max_tokens"))
         said = texts[-1].split()
         words = said if maximum is None else said[: int(maximum)]
@@ -135,6 +134,13 @@ def _read_call(request: HttpRequest) -> _Call:
         )
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         raise _Refused(400, "the request cannot be read") from None
+
+
+def _read_text(content: str | list[Any]) -> str:
+    """Return a text, or the texts of a list of parts; raises `TypeError` for anything else."""
+    if isinstance(content, str):
+        return content
+    return " ".join(part if isinstance(part, str) else part["text"] for part in content)
 
 
 def _encode_error(refused: _Refused) -> bytes:

@@ -19,7 +19,7 @@ import tempfile
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-__all__ = ["main"]
+__all__ = ["find_reason", "main"]
 
 _PR_SET_PDEATHSIG = 1
 """Source: Linux, include/uapi/linux/prctl.h."""
@@ -37,7 +37,7 @@ def main() -> None:
         try:
             server = _load(settings)
         except Exception as error:  # noqa: BLE001 - the outermost handler: told to the parent in one line
-            answer: dict[str, Any] = {"error": _find_reason(words) or f"{type(error).__name__}: {error}"}
+            answer: dict[str, Any] = {"error": find_reason(words) or f"{type(error).__name__}: {error}"}
         else:
             answer = {"port": urlsplit(server.listening_address).port}
         _send_output_to(nowhere)
@@ -91,7 +91,7 @@ def _load(settings: dict[str, Any]) -> Any:
     return xllamacpp.Server(params)
 
 
-def _find_reason(words: IO[bytes]) -> str:
+def find_reason(words: IO[bytes]) -> str:
     """Return the first error that llama.cpp told while loading, or nothing.
 
     Its lines read `0.00.020.071 E gguf_init_from_reader: failed to read key-value pairs`.

@@ -14,7 +14,6 @@ from joey.core.units import NanoUsd, format_usd, read_usd
 __all__ = ["Limits", "ServiceOffer", "TokenCounting"]
 
 
-
 @dataclass(frozen=True, slots=True)
 class TokenCounting:
     """A plain rule to count tokens, the same at gateway and node, with no engine asked.

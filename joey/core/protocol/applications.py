@@ -206,8 +206,6 @@ def _remove_delegation(
 ) -> Application:
     end = compute_session_end(block.height, params_at(state, block.height).shared)
     pending = dict(application.pending_undelegations)
-    leaving = pending.get(end, ())
-    if gateway_address not in leaving:
-        pending[end] = (*leaving, gateway_address)
+    pending[end] = (*pending.get(end, ()), gateway_address)
     remaining = tuple(one for one in application.delegated_gateways if one != gateway_address)
     return replace(application, delegated_gateways=remaining, pending_undelegations=pending)

@@ -48,9 +48,7 @@ def transfer(state: State, sender: str, recipient: str, amount: Upokt) -> None:
 
 
 def mint(state: State, recipient: str, amount: Upokt) -> None:
-    """Create upokt."""
-    if amount == 0:
-        return
+    """Create upokt, at least one."""
     _add(state, recipient, amount)
     totals = read_totals(state)
     state.totals.put("", replace(totals, supply=Upokt(totals.supply + amount)))

@@ -52,8 +52,7 @@ def create_claim(state: State, message: CreateClaim, block: BlockContext) -> tup
             f" of session {header.session_id}",
         )
     per_relay = compute_units_at(state, header.service_id, header.height_start)
-    if per_relay is None:
-        raise _refuse(1125, f"there is no service {header.service_id}")
+    assert per_relay is not None, "a service that was staked for is never removed"
     if claim.compute_units != claim.relays * per_relay:
         raise _refuse(
             1126,

@@ -117,4 +117,6 @@ class SupplyChanged:
     supply: Upokt
 
 
-ChainEvent = ClaimCreated | ClaimSettled | ClaimExpired | ClaimDiscarded | ApplicationOverserviced | SupplyChanged
+ChainEvent = (
+    ClaimCreated | ClaimSettled | ClaimExpired | ClaimDiscarded | ApplicationOverserviced | SupplyChanged
+)

@@ -165,24 +165,22 @@ def _settle_group(
     """Settle one application's claims of one session: its stake and its suppliers' move at once."""
     header = group[0].header
     application = state.applications.get(header.application_address)
-    service = state.services.get(header.service_id)
     start, end = params_at(state, header.height_start), params_at(state, header.height_end)
     target = difficulty_target_at(state, header.service_id, header.height_start)
-    if application is None or service is None:
-        missing = f"application {header.application_address}"
-        if service is None:
-            missing = f"service {header.service_id}"
+    if application is None:
         return tuple(
             Settlement(
                 ClaimDiscarded(
                     claim.header,
                     claim.supplier_address,
                     compute_claimed(claim.root, target, start.shared),
-                    f"there is no {missing}",
+                    f"there is no application {header.application_address}",
                 )
             )
             for claim in group
         )
+    service = state.services.get(header.service_id)
+    assert service is not None, "a service that was staked for is never removed"
     live = params_at(state, block.height)
     terms = SettlementTerms(
         application_stake_start=stakes[application.address],

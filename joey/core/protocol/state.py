@@ -44,7 +44,7 @@ class Account:
     """
 
     number: int
-    balance: Upokt = Upokt(0)  # noqa: RUF009 - a NewType of int
+    balance: Upokt = Upokt(0)
     sequence: int = 0
     public_key: bytes | None = None
 

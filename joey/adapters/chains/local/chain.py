@@ -7,10 +7,9 @@ block that is on disk; a block becomes visible when it is. One process owns a ch
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -19,6 +18,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskStatus
 
+from joey.adapters.chains.local.mempool import Mempool
 from joey.adapters.chains.local.production import MadeBlock, Submission, make_block
 from joey.adapters.chains.local.storage import ChainStore
 from joey.core.crypto.keys import PrivateKey
@@ -52,17 +52,7 @@ _STEP = timedelta(seconds=1)
 _LEAST_STEP = timedelta(milliseconds=1)
 _RECENT_BLOCKS = 1024
 _RECENT_SESSIONS = 4096
-_WAITING_MAX = 10_000
 _SIGN_ATTEMPTS_MAX = 64
-
-
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    """A transaction in the mempool; `outcome` is set before `done`."""
-
-    submission: Submission
-    done: anyio.Event = field(default_factory=anyio.Event)
-    outcome: TransactionResult | TransactionRejected | ChainUnavailable | None = None
 
 
 async def read_genesis(path: Path) -> Genesis | None:
@@ -103,8 +93,7 @@ class LocalChain:
         # Only ever waited for when several tasks ask for blocks, as tests do: a block cannot begin
         # before the one before it is on disk.
         self._making = anyio.Lock()
-        self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
-        self._waiting_of: Counter[str] = Counter()
+        self._mempool = Mempool()
         self._recent: OrderedDict[Height, tuple[Block, tuple[ChainEvent, ...]]] = OrderedDict()
         self._sessions: dict[tuple[str, str, Height], Session | None] = {}
 
@@ -194,7 +183,7 @@ class LocalChain:
         Raises `ChainUnavailable` when it cannot be written: nothing has then changed.
         """
         async with self._making:
-            waiting = tuple(self._waiting.values())
+            waiting = self._mempool.all()
             submissions = [one.submission for one in waiting]
             # Shielded: a block that is on disk must also be taken up here.
             with anyio.CancelScope(shield=True):
@@ -209,9 +198,9 @@ class LocalChain:
                 try:
                     await self._commit(made)
                 except ChainUnavailable as error:
-                    self._resolve(waiting, [error] * len(waiting))
+                    self._mempool.resolve(waiting, [error] * len(waiting))
                     raise
-                self._resolve(waiting, made.outcomes)
+                self._mempool.resolve(waiting, made.outcomes)
             return made.block
 
     def _choose_time(self, time: datetime | None) -> datetime:
@@ -232,20 +221,6 @@ class LocalChain:
             self._recent.popitem(last=False)
         self._advanced.set()
         self._advanced = anyio.Event()
-
-    def _resolve(
-        self,
-        waiting: Sequence[_Waiting],
-        outcomes: Sequence[TransactionResult | TransactionRejected | ChainUnavailable],
-    ) -> None:
-        for one, outcome in zip(waiting, outcomes, strict=True):
-            del self._waiting[one.submission.hash]
-            for address in one.submission.transaction.required_signers:
-                self._waiting_of[address] -= 1
-                if self._waiting_of[address] == 0:
-                    del self._waiting_of[address]
-            one.outcome = outcome
-            one.done.set()
 
     async def head(self) -> Block:
         """Return the newest committed block."""
@@ -269,8 +244,7 @@ class LocalChain:
                 block = await self.block(height)
                 assert block is not None, "every height up to the head has a block"
                 yield block
-            if height == self._head.height:
-                await advanced.wait()
+            await advanced.wait()
 
     async def wait_for(self, height: Height) -> Block:
         """Return the block at `height`, 1 or more, once it is committed."""
@@ -372,28 +346,31 @@ class LocalChain:
         `ChainUnavailable` when too many transactions wait. A caller that stops waiting may find the
         transaction in a block later.
         """
-        address = signer.address
-        for attempt in range(1, _SIGN_ATTEMPTS_MAX + 1):
-            account = self._state.accounts.get(address)
+        for _ in range(_SIGN_ATTEMPTS_MAX - 1):
             try:
-                raw = sign_transaction(
-                    messages,
-                    signer,
-                    chain_id=self._genesis.chain_id,
-                    account_number=0 if account is None else account.number,
-                    sequence=(0 if account is None else account.sequence) + self._waiting_of[address],
-                )
-            except ValueError as error:
-                raise TransactionRejected(str(error), codespace="sdk", tx_code=2) from None
-            try:
-                return await self.submit_transaction(raw)
+                return await self._sign_and_submit(messages, signer)
             except TransactionRejected as refusal:
                 # Another transaction of this account, signed before this one, was refused: its
                 # sequence is free again, and this one is signed anew.
-                code = (refusal.fields.get("codespace"), refusal.fields.get("tx_code"))
-                if code != WRONG_SEQUENCE or attempt == _SIGN_ATTEMPTS_MAX:
+                if (refusal.fields["codespace"], refusal.fields["tx_code"]) != WRONG_SEQUENCE:
                     raise
-        raise AssertionError("the last attempt returns or raises")
+        return await self._sign_and_submit(messages, signer)
+
+    async def _sign_and_submit(self, messages: Sequence[Message], signer: PrivateKey) -> TransactionResult:
+        """Sign with the sequence that is due once all that waits is in a block, and send."""
+        address = signer.address
+        account = self._state.accounts.get(address)
+        try:
+            raw = sign_transaction(
+                messages,
+                signer,
+                chain_id=self._genesis.chain_id,
+                account_number=0 if account is None else account.number,
+                sequence=(0 if account is None else account.sequence) + self._mempool.count(address),
+            )
+        except ValueError as error:
+            raise TransactionRejected(str(error), codespace="sdk", tx_code=2) from None
+        return await self.submit_transaction(raw)
 
     async def submit_transaction(self, raw: bytes) -> TransactionResult:
         """Send a transaction as the bytes of a signed `TxRaw`; return once it is in a block.
@@ -404,21 +381,10 @@ class LocalChain:
             transaction = decode_transaction(raw)
         except ValueError as error:
             raise TransactionRejected(str(error), codespace="sdk", tx_code=2) from None
-        submission = Submission(raw, transaction, compute_transaction_hash(raw))
-        if submission.hash in self._waiting:
-            raise TransactionRejected("this transaction waits already", codespace="sdk", tx_code=19)
-        if len(self._waiting) >= _WAITING_MAX:
-            raise ChainUnavailable(f"{_WAITING_MAX} transactions wait for a block already")
-        waiting = _Waiting(submission)
-        self._waiting[submission.hash] = waiting
-        self._waiting_of.update(transaction.required_signers)
+        waiting = self._mempool.add(Submission(raw, transaction, compute_transaction_hash(raw)))
         if self._instant:
             await self.make_block()
-        await waiting.done.wait()
-        if not isinstance(waiting.outcome, TransactionResult):
-            assert waiting.outcome is not None, "an outcome is set before it is announced"
-            raise waiting.outcome
-        return waiting.outcome
+        return await waiting.result()
 
     async def transaction(self, transaction_hash: str) -> bytes | None:
         """Return the bytes of a transaction that is in a block, by the hash that `submit` returned."""

@@ -17,18 +17,25 @@ from joey.core.protocol.bank import (
     VALIDATOR_POOL,
 )
 from joey.core.protocol.difficulty import BASE_TARGET
-from joey.core.protocol.events import ClaimDiscarded, ClaimExpired, ClaimSettled, SupplyChanged
+from joey.core.protocol.events import (
+    ClaimCreated,
+    ClaimDiscarded,
+    ClaimExpired,
+    ClaimSettled,
+    SupplyChanged,
+)
 from joey.core.protocol.genesis import Genesis
 from joey.core.protocol.params import MAINNET, MINIMAL, NetworkParams
 from joey.core.protocol.queries import (
     application_service_at,
     compute_units_at,
     difficulty_target_at,
+    params_at,
     supplier_at,
 )
 from joey.core.protocol.sessions import compute_session_end
 from joey.core.protocol.settlement import ProofVerdict
-from joey.core.protocol.settling import settle_claims
+from joey.core.protocol.settling import settle_claims, update_difficulties
 from joey.core.protocol.state import Validator, height_key
 from joey.core.protocol.windows import compute_claim_window, compute_settlement_height
 from joey.core.units import UPOKT_PER_POKT, ComputeUnits, Height, Upokt
@@ -450,6 +457,7 @@ def test_an_application_changes_its_service_with_the_next_session(chain: PureCha
     assert application_service_at(chain.state, APP, Height(second_end)) == "third"
     assert application_service_at(chain.state, APP, Height(second_end + 1)) == "text"
     assert application_service_at(chain.state, STRANGER, Height(1)) is None
+    assert application_service_at(chain.state, APP, Height(0)) is None
 
 
 def test_a_session_of_the_service_before(chain: PureChain):
@@ -801,7 +809,96 @@ def test_a_claim_that_needed_a_proof_costs_the_supplier():
     assert application(chain).stake == stake
 
 
+def test_a_slash_that_leaves_enough_leaves_the_supplier_staked():
+    chain = open_chain()
+    claim = claimable(chain)
+    chain.apply(claim)
+    chain.go_to(compute_settlement_height(claim.header.height_end, MINIMAL.shared))
+    expired, _ = settle_claims(chain.state, chain.context, lambda _claim: ProofVerdict.INVALID)
+    assert isinstance(expired, ClaimExpired)
+    assert expired.reason == "PROOF_INVALID"
+    assert supplier(chain).stake == WORLD.supplier_stake - expired.slashed
+    assert supplier(chain).unstake_session_end_height == 0
+
+
+HASTY = replace(
+    MINIMAL,
+    shared=replace(
+        MINIMAL.shared, application_unbonding_period_sessions=1, supplier_unbonding_period_sessions=1
+    ),
+)
+"""Stakes are given back before the claims on them are settled."""
+
+
+@pytest.mark.parametrize(
+    "leave", [UnstakeApplication(APP), UnstakeSupplier(SUPPLIER, SUPPLIER)], ids=["application", "supplier"]
+)
+def test_a_claim_on_somebody_who_is_gone_is_discarded(leave: Message):
+    chain = open_chain(HASTY)
+    chain.go_to(session_end(chain) + 2)
+    session = chain.session(APP, "text", chain.height - 1)
+    assert session is not None
+    window = compute_claim_window(session.header.height_end, HASTY.shared)
+    chain.go_to(window.open - 4)
+    chain.apply(leave)
+    chain.go_to(window.open)
+    claim = CreateClaim(SUPPLIER, session.header, make_root(ComputeUnits(3000), 1))
+    chain.apply(claim)
+    supply = chain.sum_balances()
+    events = settle(chain, claim)
+    (discarded,) = events
+    assert isinstance(discarded, ClaimDiscarded)
+    assert discarded.claimed == 3000
+    assert chain.sum_balances() == supply
+
+
+# --- parameters by height ---
+
+
+def test_a_session_keeps_the_parameters_of_its_heights():
+    chain = open_chain()
+    claim = claimable(chain)
+    # From the next session on a compute unit costs twice as much, and windows are longer.
+    dearer = replace(
+        MINIMAL.shared, compute_units_to_tokens_multiplier=2_000_000, proof_window_close_offset_blocks=3
+    )
+    later = replace(chain.params, shared=dearer)
+    change = Height(session_end(chain) + 1)
+    chain.state.params.put(height_key(change), later)
+    assert params_at(chain.state, Height(change - 1)).shared == MINIMAL.shared
+    assert params_at(chain.state, change).shared == dearer
+    (created,) = chain.apply(claim)
+    assert isinstance(created, ClaimCreated)
+    assert created.claimed == 30_000
+    (settled, _) = settle(chain, claim)
+    assert settled.settled == 30_000
+    second = claimable(chain)
+    (created,) = chain.apply(second)
+    assert isinstance(created, ClaimCreated)
+    assert created.claimed == 60_000
+    end = second.header.height_end
+    assert compute_settlement_height(end, dearer) == end + 15
+    assert all(not isinstance(event, ClaimSettled) for event in chain.go_to(end + 15))
+    (settled, _) = chain.end_block()
+    assert isinstance(settled, ClaimSettled)
+    assert settled.settled == 60_000
+
+
 # --- difficulty ---
+
+
+def test_two_settlements_in_one_session_move_one_target():
+    params = replace(MINIMAL, service=replace(MINIMAL.service, target_num_relays=5))
+    chain = open_chain(params)
+    claim = claimable(chain, relays=10)
+    chain.apply(claim)
+    settled = [event for event in settle(chain, claim) if isinstance(event, ClaimSettled)]
+    update_difficulties(chain.state, settled, chain.context)
+    history = chain.state.difficulties.get("text")
+    assert history is not None
+    assert [(change.height, change.num_relays_ema) for change in history.changes] == [
+        (session_end(chain) + 1, 10)
+    ]
 
 
 def test_few_relays_leave_the_base_target():

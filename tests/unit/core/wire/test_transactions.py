@@ -24,7 +24,7 @@ from joey.core.wire.messages import (
     UnstakeGateway,
     UnstakeSupplier,
 )
-from joey.core.wire.proto import bank_tx_pb2, coin_pb2, tx_pb2
+from joey.core.wire.proto import application_tx_pb2, bank_tx_pb2, coin_pb2, shared_pb2, tx_pb2
 from joey.core.wire.session import (
     RevenueShare,
     RpcType,
@@ -111,6 +111,15 @@ def test_a_payment_has_one_amount(count: int):
     wire = bank_tx_pb2.MsgSend(from_address=ME, to_address=YOU, amount=coins)
     with pytest.raises(ValueError, match="one amount"):
         decode_message("/cosmos.bank.v1beta1.MsgSend", marshal(wire))
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_an_application_has_one_service(count: int):
+    services = [shared_pb2.ApplicationServiceConfig(service_id="text")] * count
+    coin = coin_pb2.Coin(denom="upokt", amount="1")
+    wire = application_tx_pb2.MsgStakeApplication(address=ME, stake=coin, services=services)
+    with pytest.raises(ValueError, match="one service"):
+        decode_message("/pocket.application.MsgStakeApplication", marshal(wire))
 
 
 @pytest.mark.parametrize(

@@ -298,6 +298,25 @@ async def test_those_behind_a_refused_transaction_go_into_the_next_block():
     await chain.aclose()
 
 
+async def test_signing_anew_has_an_end(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("joey.adapters.chains.local.chain._SIGN_ATTEMPTS_MAX", 1)
+    chain = await LocalChain.open(None, GENESIS)
+    codes: list[object] = []
+
+    async def submit(amount: int) -> None:
+        with pytest.raises(TransactionRejected) as refusal:
+            await chain.submit([pay(amount)], KEY)
+        codes.append(refusal.value.fields["tx_code"])
+
+    async with anyio.create_task_group() as tasks:
+        for amount in (10**18, 1):
+            tasks.start_soon(submit, amount)
+            await anyio.wait_all_tasks_blocked()
+        await chain.make_block()
+    assert codes == [5, 32]
+    await chain.aclose()
+
+
 async def test_a_submitter_that_leaves_has_sent_all_the_same():
     chain = await LocalChain.open(None, GENESIS)
     with anyio.move_on_after(0) as scope:
@@ -342,7 +361,7 @@ async def test_what_cannot_be_written_is_refused():
 
 
 async def test_the_mempool_is_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("joey.adapters.chains.local.chain._WAITING_MAX", 2)
+    monkeypatch.setattr("joey.adapters.chains.local.mempool._WAITING_MAX", 2)
     chain = await LocalChain.open(None, GENESIS)
     async with anyio.create_task_group() as tasks:
         for amount in (1, 2):
