@@ -2,10 +2,10 @@
 
 **When a relay counts.** From the moment its whole answer is there and its record is durable, which is
 before the last byte leaves. Then it is mined and paid, even if the client hangs up on that last byte.
-Everything that ends before is given back and not mined: a refusal, an engine that fails (5xx, timeout,
-no connection, an answer that breaks off), a record that cannot be kept, and a client that hangs up,
-which cancels the engine's call at once. An answer that is whole only when its session is being claimed
-is sent, but it is too late to be paid.
+Everything that ends before is given back and not mined: a refusal, an engine that fails (5xx or a
+status that speaks of our account or load there, timeout, no connection, an answer that breaks off), a
+record that cannot be kept, and a client that hangs up, which cancels the engine's call at once. An
+answer that is whole only when its session is being claimed is sent, but it is too late to be paid.
 
 **Streams.** When the request accepts `RELAY_STREAM_TYPE` and the engine answers with events, its bytes
 are sent as they come; every other requester gets the same answer whole, in one signed response.
@@ -54,6 +54,9 @@ _log = logging.getLogger("joey.node")
 
 _EVENT_STREAM = "text/event-stream"
 
+_OUR_FAULTS = frozenset({401, 403, 404, 407, 429})
+"""Statuses below 500 that speak of our account, set-up or load at the engine, not of the request."""
+
 
 class RelayServer:
     """Answers relays. `counts` tells how many ended how, by error code or as `served` and `late`."""
@@ -96,7 +99,7 @@ class RelayServer:
             await capacity.acquire(deadline)
             held.callback(capacity.release)
             exchange = await held.enter_async_context(engine.open(admitted.call, deadline=deadline))
-            if exchange.status >= 500:
+            if exchange.status >= 500 or exchange.status in _OUR_FAULTS:
                 raise EngineFailed(f"the engine answered with status {exchange.status}")
             head = HttpResponse(exchange.status, _keep_content_type(exchange.headers))
             if may_stream and _is_event_stream(head):

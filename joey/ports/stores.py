@@ -67,8 +67,10 @@ class RelayLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClaimRecord:
-    """A claim this node has decided on. `tx_hash` is empty until the chain has it; `state` is one of
-    `due`, `claimed`, `settled`, `lost` (with the reason in `note`).
+    """A claim this node has decided on.
+
+    `tx_hash` is empty until the chain has it; `state` is one of `due`, `claimed`, `settled`, `lost`
+    (with the reason in `note`).
     """
 
     header: SessionHeader

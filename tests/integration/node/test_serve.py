@@ -116,6 +116,8 @@ async def test_the_callers_mistakes_are_answered_and_paid(chain: LocalChain, wor
     [
         (ScriptedAnswer(status=500), 502, "supplier.engine_failed"),
         (ScriptedAnswer(status=503), 502, "supplier.engine_failed"),
+        (ScriptedAnswer(status=401), 502, "supplier.engine_failed"),
+        (ScriptedAnswer(status=429), 502, "supplier.engine_failed"),
         (ScriptedAnswer(error=EngineFailed("it broke off", cause="reset")), 502, "supplier.engine_failed"),
         (ScriptedAnswer(error=DeadlineExceeded("too slow")), 504, "supplier.deadline_exceeded"),
         (ScriptedAnswer(chunks=(b"x" * 700_000, b"x" * 700_000)), 502, "supplier.engine_failed"),

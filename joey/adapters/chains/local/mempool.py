@@ -75,5 +75,8 @@ class Mempool:
         """Let transactions go, each with its outcome."""
         for one, outcome in zip(waiting, outcomes, strict=True):
             del self._waiting[one.submission.hash]
-            self._signed_by -= Counter(one.submission.transaction.required_signers)
+            for address in one.submission.transaction.required_signers:
+                self._signed_by[address] -= 1
+                if self._signed_by[address] == 0:
+                    del self._signed_by[address]
             one.resolve(outcome)

@@ -12,6 +12,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -125,7 +126,8 @@ class Database:
                     self._connection.execute("RELEASE work")
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
-                if self._connection.in_transaction:
+                # Nothing of the group is on disk, whether or not there was anything left to undo.
+                with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 for job in group:
                     job.error = error
@@ -133,7 +135,8 @@ class Database:
         for job in group:
             by_loop.setdefault(job.loop, []).append(job)
         for loop, jobs in by_loop.items():
-            if not loop.is_closed():
+            # A loop that is closed has nobody left who waits.
+            with suppress(RuntimeError):
                 loop.call_soon_threadsafe(_resolve_all, jobs)
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
