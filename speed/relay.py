@@ -1,6 +1,6 @@
 """What one relay costs, per role: a real gateway and a real node, real ring signatures, a durable log.
 
-    python speed/relay.py [--relays 600] [--repeats 3] [--profile]
+    python -m speed.relay [--relays 600] [--repeats 3] [--profile]
 
 Four processes: a client, the gateway, the node, and in the place of an engine a server that answers
 at once with 505 bytes, or with a stream of 36 events. Gateway and node each have an embedded chain
@@ -32,8 +32,6 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import uvloop
-from machine import describe_machine
-from processes import Child, compute_quantile, pin, say, spread
 
 from joey.adapters.chains.local.chain import LocalChain
 from joey.adapters.clock import SystemClock
@@ -56,6 +54,8 @@ from joey.http.server import HttpServer, Response, ServerLimits, ServerRequest
 from joey.node.app import Node, NodeService, NodeSupplier
 from joey.ports.stores import Tenant
 from joey.testing.worlds import World, make_genesis, make_key, make_supplier_config
+from speed.machine import describe_machine
+from speed.processes import Child, compute_quantile, pin, say, spread
 
 PATH_CPU_PER_RELAY_MS = 2.303
 """Processor time of one relay in PATH, the network's own gateway, as its authors published it."""

@@ -1,6 +1,6 @@
 """How fast joey.http is, as server and as client, beside aiohttp in the same run.
 
-    python speed/transport.py [--seconds 2] [--repeats 3]
+    python -m speed.transport [--seconds 2] [--repeats 3]
 
 Server on one core, client on another; each pair is measured `repeats` times, the pairs in turn, so
 that a busy minute touches all. A call is a request of 330 bytes and a reply of 505; a stream is 36
@@ -21,12 +21,12 @@ from itertools import pairwise
 import anyio
 import anyio.to_thread
 import uvloop
-from machine import describe_machine
-from processes import Child, compute_quantile, pin, say, spread
 
 from joey.core.wire.envelope import HttpRequest
 from joey.http.client import HttpClient
 from joey.http.server import HttpServer, Response, ServerLimits, ServerRequest
+from speed.machine import describe_machine
+from speed.processes import Child, compute_quantile, pin, say, spread
 
 REQUEST_BODY = b'{"model":"m","messages":[{"role":"user","content":"%s"}]}' % (b"x" * 277)
 REPLY = b'{"id":"c","object":"chat.completion","choices":[{"message":{"content":"%s"}}]}' % (b"y" * 428)

@@ -139,13 +139,17 @@ class HttpServer:
 
     # What a connection tells its server.
 
-    def admit(self, connection: ServerConnection) -> bool | None:
-        """Take in a new connection; False: refuse it politely; None: there is no room even for that."""
-        if len(self.connections) >= self.limits.connections_max + _REFUSED_AT_ONCE_MAX:
-            return None
-        self.connections.add(connection)
-        if self.draining or self._tasks is None or len(self.connections) > self.limits.connections_max:
+    @property
+    def is_full(self) -> bool:
+        """Whether there are more connections than are served."""
+        return len(self.connections) > self.limits.connections_max
+
+    def admit(self, connection: ServerConnection) -> bool:
+        """Take in a new connection and run it; False: there is no room even to refuse it."""
+        room = self.limits.connections_max + _REFUSED_AT_ONCE_MAX
+        if self.draining or self._tasks is None or len(self.connections) >= room:
             return False
+        self.connections.add(connection)
         self._tasks.create_task(connection.run())
         return True
 

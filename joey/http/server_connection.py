@@ -2,7 +2,8 @@
 
 Bytes are read as they come; one task per connection calls the handler and writes. So a request
 costs neither a task nor a timer, and a client that hangs up while its answer is being made cancels
-that task. While a second request waits behind a first, nothing more is read.
+that task. While enough requests wait behind the first, nothing more is read; then a hang-up shows
+only when their turn comes.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from typing import Protocol, cast
 
 import anyio
 
+from joey.http.answer import encode_stream_head, encode_whole, is_without_body
 from joey.http.exchange import Handler, Refuse, Response, ServerLimits
-from joey.http.message import SERVER_HEADERS, encode_head, encode_status_line
 from joey.http.request_reader import Asked, Refused, RequestReader, Stage
 
 __all__ = ["ServerConnection"]
@@ -30,7 +31,8 @@ _log = logging.getLogger("joey.http")
 _LINGER_S = 2.0
 """How long to go on reading after a refusal: closing on unread bytes would destroy the answer."""
 _CLOSE_BODY_S = 5.0
-_BODILESS = (204, 304)
+_WAITING_TURNS_MAX = 16
+_WAITING_BYTES_MAX = 64 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 
@@ -44,8 +46,13 @@ class Owner(Protocol):
     draining: bool
     date_line: str
 
-    def admit(self, connection: ServerConnection) -> bool | None:
-        """Take in a new connection; False: refuse it; None: there is no room even for that."""
+    @property
+    def is_full(self) -> bool:
+        """Whether there are more connections than are served."""
+        ...
+
+    def admit(self, connection: ServerConnection) -> bool:
+        """Take in a new connection and `run` it; False: there is no room even to refuse it."""
         ...
 
     def forget(self, connection: ServerConnection) -> None:
@@ -86,16 +93,14 @@ class ServerConnection(asyncio.Protocol):
         """Take a place at the server, or be refused for want of one."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are none of asyncio's classes
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        admitted = self._server.admit(self)
-        if admitted:
-            self._reader = RequestReader(self._limits, transport.get_extra_info("peername")[0])
-            self.deadline = self._loop.time() + self._patience_s
-        elif admitted is None:
+        if not self._server.admit(self):
             self._gone = True
             self._transport.abort()
+        elif self._server.is_full:
+            self._put(Refused(503, "too many connections"))
         else:
-            self._transport.write(self._encode_whole(self._server.refuse(503, "too many connections"), None))
-            self._linger()
+            self._reader = RequestReader(self._limits, transport.get_extra_info("peername")[0])
+            self.deadline = self._loop.time() + self._patience_s
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all work for a client that is gone."""
@@ -178,12 +183,16 @@ class ServerConnection(asyncio.Protocol):
     async def run(self) -> None:
         """Answer what is asked on this connection; return when it ends."""
         with anyio.CancelScope() as self._scope:
-            while not self._gone and (turn := await self._next_turn()) is not None:
-                if not await self._answer(turn):
-                    if isinstance(turn, Refused):
-                        self._linger()
-                    else:
-                        self._end()
+            try:
+                while not self._gone and (turn := await self._next_turn()) is not None:
+                    if not await self._answer(turn):
+                        if isinstance(turn, Refused):
+                            self._linger()
+                        else:
+                            self._end()
+            except Exception as error:  # noqa: BLE001 - not even a refusal could be made: end this client only
+                _log_failure("a refusal", error)
+                self.abort()
         self._scope = None
 
     # Turns.
@@ -194,10 +203,16 @@ class ServerConnection(asyncio.Protocol):
             self._waiter.set_result(turn)
         else:
             self._turns.append(turn)
-            if self._busy and not self._held and not self._transport.is_closing():
+            if self._busy and not self._held and self._is_enough_waiting():
                 self._held = True
                 self._transport.pause_reading()
         self._busy = True
+
+    def _is_enough_waiting(self) -> bool:
+        if self._transport.is_closing():
+            return False
+        waiting_bytes = sum(len(turn.request.body) for turn in self._turns if isinstance(turn, Asked))
+        return len(self._turns) >= _WAITING_TURNS_MAX or waiting_bytes >= _WAITING_BYTES_MAX
 
     async def _next_turn(self) -> Asked | Refused | None:
         if self._ending:
@@ -293,19 +308,21 @@ class ServerConnection(asyncio.Protocol):
     async def _answer(self, turn: Asked | Refused) -> bool:
         """Answer; return whether the connection may serve another request."""
         if isinstance(turn, Refused):
-            self._transport.write(self._encode_whole(self._server.refuse(turn.status, turn.reason), None))
+            self._refuse(turn)
             return False
         try:
             response = await self._server.handler(turn.request)
             if not isinstance(response.body, bytes):
                 return await self._stream(response, response.body, turn)
-            data = self._encode_whole(response, turn)
+            keep_alive = self._may_keep_alive(turn)
+            data = encode_whole(response, turn, self._server.date_line, keep_alive=keep_alive)
         except Exception as error:  # noqa: BLE001 - the outermost handler of a request
             _log_failure("a handler", error)
-            data = self._encode_whole(self._server.refuse(500, "internal error"), turn)
+            keep_alive = self._may_keep_alive(turn)
+            refusal = self._server.refuse(500, "internal error")
+            data = encode_whole(refusal, turn, self._server.date_line, keep_alive=keep_alive)
         if self._gone:
             return False
-        keep_alive = self._may_keep_alive(turn)
         self._transport.write(data)
         if self._paused:
             await self._wait_drained()
@@ -314,7 +331,7 @@ class ServerConnection(asyncio.Protocol):
     async def _stream(self, response: Response, body: AsyncIterator[bytes], asked: Asked) -> bool:
         """Send a body as it comes. What goes wrong before its first byte is raised."""
         keep_alive = self._may_keep_alive(asked) and not asked.is_old
-        is_bodiless = asked.request.method == "HEAD" or response.status in _BODILESS
+        is_bodiless = is_without_body(response, asked)
         begun = ended = False
         try:
             async for chunk in body:
@@ -324,7 +341,7 @@ class ServerConnection(asyncio.Protocol):
                     continue
                 data = chunk if asked.is_old else b"%x\r\n%b\r\n" % (len(chunk), chunk)
                 if not begun:
-                    head = self._encode_stream_head(response, asked, keep_alive)
+                    head = encode_stream_head(response, asked, self._server.date_line, keep_alive=keep_alive)
                     begun = True
                     if is_bodiless:
                         self._transport.write(head)
@@ -348,11 +365,17 @@ class ServerConnection(asyncio.Protocol):
         if ended and not self._gone:
             data = b"" if is_bodiless or asked.is_old else _LAST_CHUNK
             if not begun:
-                data = self._encode_stream_head(response, asked, keep_alive) + data
+                head = encode_stream_head(response, asked, self._server.date_line, keep_alive=keep_alive)
+                data = head + data
             self._transport.write(data)
             if self._paused:
                 await self._wait_drained()
         return keep_alive
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer what cannot be asked; nothing else follows it."""
+        response = self._server.refuse(refused.status, refused.reason)
+        self._transport.write(encode_whole(response, None, self._server.date_line, keep_alive=False))
 
     async def _wait_drained(self) -> None:
         self._drained = self._loop.create_future()
@@ -363,31 +386,6 @@ class ServerConnection(asyncio.Protocol):
 
     def _may_keep_alive(self, asked: Asked) -> bool:
         return asked.keep_alive and not self._server.draining
-
-    def _encode_whole(self, response: Response, asked: Asked | None) -> bytes:
-        """Encode an answer with a body of bytes; `asked` is `None` where the connection then ends."""
-        body = response.body
-        if not isinstance(body, bytes):
-            raise TypeError("the body of a refusal is bytes")
-        framing = self._server.date_line
-        if response.status in _BODILESS:
-            body = b""
-        else:
-            framing += f"Content-Length: {len(body)}\r\n"
-        if asked is None or not self._may_keep_alive(asked):
-            framing += "Connection: close\r\n"
-        elif asked.is_old:
-            framing += "Connection: keep-alive\r\n"
-        head = encode_head(encode_status_line(response.status), response.headers, framing, SERVER_HEADERS)
-        return head if asked is not None and asked.request.method == "HEAD" else head + body
-
-    def _encode_stream_head(self, response: Response, asked: Asked, keep_alive: bool) -> bytes:
-        framing = self._server.date_line
-        if not asked.is_old and response.status not in _BODILESS:
-            framing += "Transfer-Encoding: chunked\r\n"
-        if not keep_alive:
-            framing += "Connection: close\r\n"
-        return encode_head(encode_status_line(response.status), response.headers, framing, SERVER_HEADERS)
 
 
 async def _close_body(body: AsyncIterator[bytes]) -> None:

@@ -244,6 +244,18 @@ async def test_an_answer_before_the_request_was_read() -> None:
         assert (await get(client, server.url, "POST", b"x" * 20_000_000)).status == 413
 
 
+async def test_a_connection_on_which_a_request_is_still_being_sent_is_not_kept() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.stream.receive(10)
+        await peer.send(OK)
+        await peer.wait_end()
+
+    async with scripted(script) as server, using() as client:
+        for _ in range(2):
+            assert (await get(client, server.url, "POST", b"x" * 20_000_000)).body == b"ok"
+        assert server.connections == 2
+
+
 # What may go wrong, and whether the request may have been acted on.
 
 
@@ -456,9 +468,13 @@ async def test_if_no_second_connection_is_had_the_request_still_counts_as_sent()
 
 
 async def test_a_connection_kept_too_long_is_not_used() -> None:
-    async with scripted(always(OK)) as server, using(idle_timeout_s=-1) as client:
+    async with scripted(always(OK)) as server, using(idle_timeout_s=0.3) as client:
         for _ in range(2):
             await get(client, server.url)
+        assert server.connections == 1
+        with anyio.move_on_after(0.4):
+            await anyio.sleep_forever()
+        await get(client, server.url)
         assert server.connections == 2
 
 

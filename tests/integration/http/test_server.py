@@ -300,8 +300,9 @@ async def hang_up(stream: SocketStream, how: str) -> None:
         await stream.aclose()
 
 
+@pytest.mark.parametrize("requests", [1, 3])
 @pytest.mark.parametrize("how", ["close", "reset", "half"])
-async def test_a_client_that_hangs_up_cancels_the_handler(serve: Any, how: str) -> None:
+async def test_a_client_that_hangs_up_cancels_the_handler(serve: Any, how: str, requests: int) -> None:
     asked, cancelled = anyio.Event(), anyio.Event()
 
     async def handle(request: ServerRequest) -> Response:
@@ -314,7 +315,7 @@ async def test_a_client_that_hangs_up_cancels_the_handler(serve: Any, how: str) 
 
     async with serve(handle) as running:
         stream = await running.connect()
-        await stream.send(GET % b"x")
+        await stream.send((GET % b"x") * requests)
         await asked.wait()
         await hang_up(stream, how)
         with anyio.fail_after(1):
@@ -344,6 +345,77 @@ async def test_a_body_is_freed_even_if_its_client_went_before_it_was_started(ser
             go_on.set()
             await source.freed.wait()
         assert connection.deadline is not None
+
+
+class Kept:
+    """A body that is no generator: nobody but the server closes it."""
+
+    def __init__(self) -> None:
+        self.closed = anyio.Event()
+
+    def __aiter__(self) -> Kept:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return b"x" * 65536
+
+    async def aclose(self) -> None:
+        await anyio.lowlevel.checkpoint()
+        self.closed.set()
+
+
+@pytest.mark.parametrize("case", ["gone", "stalled", "cut", "head", "unsendable"])
+async def test_a_body_that_is_not_exhausted_is_closed(serve: Any, case: str, until: Any) -> None:
+    body = Kept()
+
+    async def handle(request: ServerRequest) -> Response:
+        return Response(200, (("x", "a\r\nb" if case == "unsendable" else "a"),), body)
+
+    timeout_s = 0.1 if case == "stalled" else 5
+    async with serve(handle, write_timeout_s=timeout_s, drain_s=0) as running:
+        stream = await running.connect()
+        await stream.send(b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n" if case == "head" else GET % b"x")
+        await until(stream, b"\r\n\r\n")
+        if case == "gone":
+            await stream.aclose()
+        if case == "cut":
+            running.end()
+        with anyio.CancelScope(shield=True), anyio.fail_after(5):
+            await body.closed.wait()
+        await stream.aclose()
+
+
+async def test_while_one_is_answered_a_client_cannot_send_requests_without_end(serve: Any) -> None:
+    asked, release = anyio.Event(), anyio.Event()
+    count = 0
+
+    async def handle(request: ServerRequest) -> Response:
+        nonlocal count
+        count += 1
+        asked.set()
+        await release.wait()
+        return Response(204)
+
+    post = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000
+    requests = post * 200
+    sent = anyio.Event()
+    async with (
+        serve(handle, drain_s=0) as running,
+        await running.connect() as stream,
+        anyio.create_task_group() as tasks,
+    ):
+
+        async def send() -> None:
+            await stream.send(requests)
+            sent.set()
+
+        tasks.start_soon(send)
+        await asked.wait()
+        with anyio.move_on_after(0.5):
+            await sent.wait()
+        assert not sent.is_set()
+        assert count == 1
+        tasks.cancel_scope.cancel()
 
 
 async def test_a_slow_reader_holds_the_stream_back_and_gets_all_of_it(serve: Any) -> None:
@@ -594,7 +666,8 @@ async def test_a_trickled_head_does_not_extend_its_time(serve: Any, echo: Handle
                             await anyio.sleep_forever()
 
             tasks.start_soon(trickle)
-            answer = await everything(stream)
+            with anyio.fail_after(2):
+                answer = await everything(stream)
             tasks.cancel_scope.cancel()
         assert answer.startswith(b"HTTP/1.1 408 ")
 
@@ -636,6 +709,39 @@ async def test_one_connection_too_many_is_refused_and_the_next_is_served(
             while running.server.connections:
                 await anyio.lowlevel.checkpoint()
         assert (await running.exchange(LAST % b"3")).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_refusal_that_cannot_be_made_ends_that_connection_only(
+    serve: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handle(request: ServerRequest) -> Response:
+        if request.path == "/fail":
+            raise LookupError
+        return Response(200, (), b"served")
+
+    def fail(status: int, reason: str) -> Response:
+        raise ValueError
+
+    async with serve(handle) as running:
+        running.server.refuse = fail
+        assert await running.exchange(b"BROKEN\r\n\r\n") == b""
+        assert await running.exchange(GET % b"fail") == b""
+        assert (await running.exchange(LAST % b"x")).endswith(b"served")
+    assert caplog.text.count("a refusal failed with ValueError") == 2
+
+
+async def test_far_too_many_connections_are_not_even_refused(serve: Any, echo: Handler) -> None:
+    async with serve(echo, connections_max=0) as running:
+        held = [await running.connect() for _ in range(64)]
+        with anyio.fail_after(5):
+            while len(running.server.connections) < 64:
+                await anyio.lowlevel.checkpoint()
+        async with await running.connect() as stream:
+            with anyio.fail_after(5), pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+                await stream.receive()
+        for stream in held:
+            assert (await stream.receive()).startswith(b"HTTP/1.1 503 ")
+            await stream.aclose()
 
 
 # Beginning and end.
