@@ -112,25 +112,11 @@ class Database:
             self._commit(group)
 
     def _commit(self, group: list[_Job]) -> None:
-        """Run a group in one transaction; one work that fails is rolled back alone."""
+        """Run a group in one transaction; one work that fails is undone alone."""
         with self._lock:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                for job in group:
-                    self._connection.execute("SAVEPOINT work")
-                    try:
-                        job.result = job.work(self._connection)
-                    except Exception as error:  # noqa: BLE001 - handed to whoever asked for the work
-                        self._connection.execute("ROLLBACK TO work")
-                        job.error = error
-                    self._connection.execute("RELEASE work")
-                self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                # Nothing of the group is on disk, whether or not there was anything left to undo.
-                with suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
-                for job in group:
-                    job.error = error
+            # Nearly always all goes well, and a savepoint around each work costs as much as the work.
+            if not self._try_group(group, with_savepoints=False):
+                self._try_group(group, with_savepoints=True)
         by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
         for job in group:
             by_loop.setdefault(job.loop, []).append(job)
@@ -139,11 +125,40 @@ class Database:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(_resolve_all, jobs)
 
+    def _try_group(self, group: list[_Job], *, with_savepoints: bool) -> bool:
+        """Run and commit a group; without savepoints, undo all of it when one work fails."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for job in group:
+                if with_savepoints:
+                    self._run_alone(job)
+                else:
+                    job.result = job.work(self._connection)
+            self._connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - handed to whoever asked for the work
+            # Nothing of the group is on disk, whether or not there is anything left to undo.
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            for job in group:
+                job.error = error
+            return False
+        return True
+
+    def _run_alone(self, job: _Job) -> None:
+        job.error = None
+        self._connection.execute("SAVEPOINT work")
+        try:
+            job.result = job.work(self._connection)
+        except Exception as error:  # noqa: BLE001 - handed to whoever asked for the work
+            self._connection.execute("ROLLBACK TO work")
+            job.error = error
+        self._connection.execute("RELEASE work")
+
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in the writer thread; return its result once it is on disk.
 
-        What `work` raises is raised here and undoes that work alone. Cancelling the wait does not
-        cancel the work. A full queue raises `Busy` at once.
+        What `work` raises is raised here and undoes that work alone; it may be run twice for that.
+        Cancelling the wait does not cancel the work. A full queue raises `Busy` at once.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
