@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import anyio
 import anyio.abc
 
-from joey.core.errors import InvariantBroken
+from joey.core.errors import ChainUnavailable, InvariantBroken
 from joey.core.ledger.agreements import Terms
 from joey.core.ledger.journal import Entry
 from joey.core.ledger.rules import book_event
@@ -28,6 +28,7 @@ from joey.ports.stores import Journal, Prices
 __all__ = ["Collector", "TurnWeek"]
 
 _log = logging.getLogger(__name__)
+_AGAIN_S = 1.0
 
 TurnWeek = Callable[[str, str], Awaitable[object]]
 """Called with the week that ended and the one that began; must bear being called again."""
@@ -61,17 +62,17 @@ class Collector:
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Book every block there is and then each new one, until cancelled.
 
-        Starts (`task_status`) once the journal has reached the block that was the head.
+        A block that cannot be booked because the store fails or the chain does not answer is tried
+        again every second: one line in the log when that begins, one when it is over. Starts
+        (`task_status`) once the journal has reached the block that was the head.
         """
         self._height = await self._journal.height()
         if self._height > 0:
             self._week = compute_week((await self._block(self._height)).time)
         started = False
         async for block in self._chain.follow():
-            while self._height + 1 < block.height:
-                await self._book(await self._block(Height(self._height + 1)))
-            if self._height < block.height:
-                await self._book(block)
+            while self._height < block.height:
+                await self._book_patiently(Height(self._height + 1))
             if not started:
                 started = True
                 task_status.started()
@@ -90,6 +91,21 @@ class Collector:
                 height=height,
             )
         return block
+
+    async def _book_patiently(self, height: Height) -> None:
+        is_failing = False
+        while True:
+            try:
+                await self._book(await self._block(height))
+            except (OSError, ChainUnavailable) as error:
+                if not is_failing:
+                    _log.error("the books wait at block %s: %s", height, error)
+                is_failing = True
+                await anyio.sleep(_AGAIN_S)
+            else:
+                if is_failing:
+                    _log.info("the books go on from block %s", height)
+                return
 
     async def _book(self, block: Block) -> None:
         week = compute_week(block.time)

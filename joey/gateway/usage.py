@@ -1,11 +1,13 @@
 """Counts per tenant, service and day; never a prompt, never an answer.
 
 Counts are added up in memory and written every second: one write for all calls of that second. A
-crash loses at most that. Money does not depend on them: what is paid is settled on chain.
+crash loses at most that, or what has added up while the disk was full. Money does not depend on
+them: what is paid is settled on chain.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import anyio
@@ -16,6 +18,7 @@ from joey.ports.stores import Tenant, Usage, UsageCount
 
 __all__ = ["UsageCounter"]
 
+_log = logging.getLogger(__name__)
 _FLUSH_S = 1.0
 
 
@@ -34,6 +37,7 @@ class UsageCounter:
         self._usage = usage
         self._clock = clock
         self._sums: dict[tuple[str, str, str], _Sum] = {}
+        self._is_failing = False
 
     def add(self, tenant: Tenant, service_id: str, *, answered: bool, bytes_in: int, bytes_out: int) -> None:
         """Count one call that was sent on: `answered` with a verified relay, or failed or given up."""
@@ -53,13 +57,13 @@ class UsageCounter:
         """Write every second until cancelled."""
         while True:
             await anyio.sleep(_FLUSH_S)
-            try:
-                await self.flush()
-            except Busy:
-                continue
+            await self.flush()
 
     async def flush(self) -> None:
-        """Write what was counted; durable on return. Counts that cannot be written are kept."""
+        """Write what was counted; durable on return. What cannot be written is kept for the next time.
+
+        Raises nothing for that: a store that fails or recovers is one line in the log each time.
+        """
         sums, self._sums = self._sums, {}
         if not sums:
             return
@@ -69,11 +73,20 @@ class UsageCounter:
         ]
         try:
             await self._usage.record(counts)
-        except Busy:
-            for key, total in sums.items():
-                kept = self._sums.setdefault(key, _Sum())
-                kept.relays += total.relays
-                kept.failed += total.failed
-                kept.bytes_in += total.bytes_in
-                kept.bytes_out += total.bytes_out
-            raise
+        except (Busy, OSError) as error:
+            self._keep(sums)
+            if not self._is_failing:
+                _log.error("usage waits, its store fails: %s", error)
+            self._is_failing = True
+        else:
+            if self._is_failing:
+                _log.info("usage is written again")
+            self._is_failing = False
+
+    def _keep(self, sums: dict[tuple[str, str, str], _Sum]) -> None:
+        for key, total in sums.items():
+            kept = self._sums.setdefault(key, _Sum())
+            kept.relays += total.relays
+            kept.failed += total.failed
+            kept.bytes_in += total.bytes_in
+            kept.bytes_out += total.bytes_out

@@ -1,5 +1,8 @@
+import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,6 +15,7 @@ from joey.core.ledger.journal import EntryKind
 from joey.core.ledger.rules import read_paid_claim
 from joey.core.ledger.weeks import compute_week_start
 from joey.core.units import ComputeUnits, Height, NanoUsd
+from joey.economy import collector as collector_module
 from joey.economy.collector import Collector
 
 pytestmark = pytest.mark.anyio
@@ -124,7 +128,7 @@ async def test_turn_that_was_cut_short_is_made_again(make_chain: MakeChain, ledg
     async def turn(ended: str, begun: str) -> None:
         seen.append(ended)
         if len(seen) == 1:
-            raise OSError("the power is gone")
+            raise InvariantBroken("the role is stopped")
 
     with pytest.raises(ExceptionGroup):
         await collect(chain, ledger, turn)
@@ -141,3 +145,34 @@ async def test_books_of_another_chain_are_refused(make_chain: MakeChain, ledger:
     with pytest.raises(ExceptionGroup) as caught:
         await collect(chain, ledger)
     assert caught.group_contains(InvariantBroken, match="another chain")
+
+
+async def test_store_that_fails_makes_the_books_wait(
+    make_chain: MakeChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(collector_module, "_AGAIN_S", 0.01)
+    caplog.set_level(logging.INFO, "joey.economy.collector")
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    blocker = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    chain = make_chain()
+    chain.push_session(1, {"s0": 10})
+    collector = make_collector(chain, ledger)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(collector.run)
+        # Any fault of the file will do: a disk cannot be filled from outside the process.
+        blocker.execute("ALTER TABLE entries RENAME TO hidden")
+        height = chain.push_session(2, {"s0": 20})
+        await anyio.sleep(0.1)
+        assert await ledger.height() == height - 1
+        blocker.execute("ALTER TABLE hidden RENAME TO entries")
+        with anyio.fail_after(5):
+            await collector.wait_for(height)
+        tasks.cancel_scope.cancel()
+    paid = [read_paid_claim(e) for e in await ledger.entries() if e.kind is EntryKind.SETTLEMENT]
+    assert [claim.relays for claim in paid] == [10, 20]
+    waits = [message for message in caplog.messages if "the books" in message]
+    assert len(waits) == 2
+    assert "the books wait at block 4: cannot write" in waits[0]
+    assert waits[1] == "the books go on from block 4"
+    blocker.close()
+    ledger.close()

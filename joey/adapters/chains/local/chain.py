@@ -6,7 +6,7 @@ block that is on disk; a block becomes visible when it is. One process owns a ch
 
 from __future__ import annotations
 
-import sqlite3
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -46,6 +46,8 @@ from joey.ports.chain import Block, TransactionResult
 from joey.ports.clock import Clock
 
 __all__ = ["LocalChain", "read_genesis"]
+
+_log = logging.getLogger(__name__)
 
 _NOW = Height(0)
 _STEP = timedelta(seconds=1)
@@ -156,8 +158,10 @@ class LocalChain:
     ) -> None:
         """Make a block every `interval_s` seconds, until cancelled; a late block delays the next ones.
 
-        Raises `ChainUnavailable` when a block cannot be written.
+        A block that cannot be written is tried again when the next is due: one line in the log when
+        that begins, one when it is over. Who waits for its transactions is told `ChainUnavailable`.
         """
+        is_failing = False
         self._interval_s = interval_s
         task_status.started()
         made = anyio.current_time()
@@ -168,7 +172,16 @@ class LocalChain:
                 await changed.wait()
                 continue
             made = max(due, anyio.current_time() - self._interval_s)
-            await self.make_block()
+            try:
+                await self.make_block()
+            except ChainUnavailable as error:
+                if not is_failing:
+                    _log.error("the chain stands still: %s", error)
+                is_failing = True
+            else:
+                if is_failing:
+                    _log.info("the chain goes on")
+                is_failing = False
 
     def set_interval(self, interval_s: float) -> None:
         """Change how often `run` makes a block, from the next one on."""
@@ -209,10 +222,7 @@ class LocalChain:
         return max(time, self._head.time + _LEAST_STEP)
 
     async def _commit(self, made: MadeBlock) -> None:
-        try:
-            await self._store.save_block(made)
-        except sqlite3.Error as error:
-            raise ChainUnavailable(f"block {made.block.height} could not be written: {error}") from None
+        await self._store.save_block(made)
         made.draft.fold()
         self._head = made.block
         self._sessions.clear()

@@ -3,6 +3,7 @@
 Entries and invoices are kept as their canonical JSON, so that amounts may be of any size and "the
 same content" means the same text. Rows are only ever added; the one value that changes is the
 height up to which events are booked, and it changes in the transaction that adds their entries.
+Every method raises `OSError` when the disk is full, read-only or broken: nothing was kept then.
 """
 
 from __future__ import annotations

@@ -1,22 +1,20 @@
 """What a node keeps in SQLite: the relays it has served, as evidence, and the claims it makes of them.
 
-Writes raise `OSError` when the disk is full, read-only or broken: nothing was kept then.
+Every method raises `OSError` when the disk is full, read-only or broken: nothing was kept then.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from joey.adapters.stores.sqlite.database import Database, Migration
 from joey.core.wire.session import SessionHeader
 from joey.ports.stores import ClaimRecord, LoggedRelay, LoggedSession
 
 __all__ = ["SqliteClaims", "SqliteRelayLog", "open_node_database"]
-
-T = TypeVar("T")
 
 
 def _create_first_tables(connection: sqlite3.Connection) -> None:
@@ -76,13 +74,6 @@ def open_node_database(path: Path | None) -> Database:
     return Database(path, _MIGRATIONS)
 
 
-async def _write(database: Database, work: Callable[[sqlite3.Connection], T], what: str) -> T:
-    try:
-        return await database.write(work)
-    except sqlite3.Error as error:
-        raise OSError(f"cannot {what}: {error}") from None
-
-
 class SqliteRelayLog:
     """Fulfils `joey.ports.stores.RelayLog`."""
 
@@ -91,9 +82,12 @@ class SqliteRelayLog:
 
     async def append(self, header: SessionHeader, supplier_address: str, relay: LoggedRelay) -> None:
         """Keep one relay; on return it would survive a power cut."""
+        key = (header.session_id, supplier_address)
 
         def work(connection: sqlite3.Connection) -> None:
-            key = (header.session_id, supplier_address)
+            if _insert_relay(connection, key, relay):
+                return
+            # The first relay of its session, or one that is there already.
             connection.execute(
                 "INSERT INTO session (session_id, supplier, application, service, height_start, height_end)"
                 " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -105,14 +99,9 @@ class SqliteRelayLog:
                     header.height_end,
                 ),
             )
-            connection.execute(
-                "INSERT INTO relay (session, relay_hash, relay_bytes)"
-                " SELECT number, ?, ? FROM session WHERE session_id = ? AND supplier = ?"
-                " ON CONFLICT DO NOTHING",
-                (relay.relay_hash, relay.relay_bytes, *key),
-            )
+            _insert_relay(connection, key, relay)
 
-        await _write(self._database, work, "keep a relay")
+        await self._database.write(work)
 
     async def sessions(self) -> Sequence[LoggedSession]:
         """List what is in the log, oldest session first."""
@@ -141,7 +130,7 @@ class SqliteRelayLog:
         return await self._database.read(work)
 
     async def forget(self, session_id: str, supplier_address: str) -> None:
-        """Drop a session with its relays; one that is not there is no error."""
+        """Drop a session with its relays, from the disk too; one that is not there is no error."""
 
         def work(connection: sqlite3.Connection) -> None:
             key = (session_id, supplier_address)
@@ -152,7 +141,18 @@ class SqliteRelayLog:
             )
             connection.execute("DELETE FROM session WHERE session_id = ? AND supplier = ?", key)
 
-        await _write(self._database, work, "forget a session")
+        await self._database.write(work, erases=True)
+
+
+def _insert_relay(connection: sqlite3.Connection, key: tuple[str, str], relay: LoggedRelay) -> bool:
+    """Add a relay to the session of `key` (its id, the supplier); tell whether it was added."""
+    added = connection.execute(
+        "INSERT INTO relay (session, relay_hash, relay_bytes)"
+        " SELECT number, ?, ? FROM session WHERE session_id = ? AND supplier = ?"
+        " ON CONFLICT DO NOTHING",
+        (relay.relay_hash, relay.relay_bytes, *key),
+    )
+    return added.rowcount > 0
 
 
 _CLAIM_COLUMNS = (
@@ -190,7 +190,7 @@ class SqliteClaims:
             marks = ", ".join("?" * len(row))
             connection.execute(f"INSERT OR REPLACE INTO claim ({_CLAIM_COLUMNS}) VALUES ({marks})", row)  # noqa: S608
 
-        await _write(self._database, work, "keep a claim")
+        await self._database.write(work)
 
     async def get(self, session_id: str, supplier_address: str) -> ClaimRecord | None:
         """Return one record."""

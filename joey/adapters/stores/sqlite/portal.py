@@ -1,4 +1,7 @@
-"""A portal's tenants and their usage in one SQLite file."""
+"""A portal's tenants and their usage in one SQLite file.
+
+Every method raises `OSError` when the disk is full, read-only or broken: nothing was kept then.
+"""
 
 from __future__ import annotations
 

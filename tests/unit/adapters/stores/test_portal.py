@@ -41,3 +41,16 @@ async def test_a_key_and_a_name_have_one_owner() -> None:
     assert await tenants.find(b"2" * 32) == acme
     assert await tenants.find(b"3" * 32) is None
     database.close()
+
+
+async def test_a_full_disk_is_an_os_error_and_keeps_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "gateway.db", PORTAL_MIGRATIONS)
+    tenants, usage = SqliteTenants(database), SqliteUsage(database)
+    await database.write(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchall())
+    with pytest.raises(OSError, match=r"cannot write .*gateway\.db: database or disk is full"):
+        await usage.record([UsageCount("acme", "x" * 100_000, "2026-11-22", 1, 2, 3, 4)])
+    with pytest.raises(OSError, match=r"cannot write .*gateway\.db: database or disk is full"):
+        await tenants.add(Tenant("x" * 100_000, "portal"), b"1" * 32)
+    assert await usage.totals() == []
+    assert await tenants.find(b"1" * 32) is None
+    database.close()

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
+from joey.adapters.stores.sqlite import database as database_module
 from joey.adapters.stores.sqlite.database import Database
 from joey.adapters.stores.sqlite.node import SqliteClaims, SqliteRelayLog, open_node_database
 from joey.core.errors import ConfigError
@@ -102,17 +105,78 @@ async def test_claims_are_replaced_and_kept(path: Path) -> None:
     database.close()
 
 
+def find_in_files(folder: Path, text: bytes) -> set[str]:
+    return {path.name for path in folder.iterdir() if text in path.read_bytes()}
+
+
+async def test_what_is_forgotten_is_in_no_file_any_more(path: Path) -> None:
+    database = open_node_database(path)
+    log = SqliteRelayLog(database)
+    for number in range(40):
+        # Of all sizes, and mixed with relays of a session that stays.
+        await log.append(FIRST, "supplier", make_relay(f"canary {number} " + "x" * (number * 397)))
+        await log.append(SECOND, "supplier", make_relay(f"kept {number} " + "y" * (number * 211)))
+    assert find_in_files(path.parent, b"canary") == {"node.db-wal"}
+    await log.forget(FIRST.session_id, "supplier")
+    assert find_in_files(path.parent, b"canary") == set()
+    assert len(await log.relays(SECOND.session_id, "supplier")) == 40
+    assert find_in_files(path.parent, b"kept") == {"node.db"}
+    database.close()
+
+
+async def test_what_is_forgotten_while_it_is_read_goes_when_the_read_has_ended(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "_ERASE_AGAIN_S", 0.01)
+    database = open_node_database(path)
+    log = SqliteRelayLog(database)
+    await log.append(FIRST, "supplier", make_relay("canary"))
+    begun, end = threading.Event(), threading.Event()
+
+    def read_long(connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN")
+        assert connection.execute("SELECT count(*) FROM relay").fetchone() == (1,)
+        begun.set()
+        assert end.wait(10)
+        connection.execute("COMMIT")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(database.read, read_long)
+        assert await anyio.to_thread.run_sync(begun.wait, 10)
+        with anyio.fail_after(5):
+            await log.forget(FIRST.session_id, "supplier")
+        assert find_in_files(path.parent, b"canary") != set()
+        end.set()
+    with anyio.fail_after(10):
+        while find_in_files(path.parent, b"canary"):
+            await anyio.lowlevel.checkpoint()
+    database.close()
+
+
+async def test_what_a_killed_process_had_deleted_is_erased_when_it_starts_again(path: Path) -> None:
+    open_node_database(path).close()
+    killed = sqlite3.connect(path, isolation_level=None)
+    killed.execute("PRAGMA secure_delete = ON")
+    killed.execute("INSERT INTO relay VALUES (1, 1, x'00', CAST('canary' AS BLOB))")
+    killed.execute("DELETE FROM relay")
+    assert find_in_files(path.parent, b"canary") == {"node.db-wal"}
+    database = open_node_database(path)
+    assert find_in_files(path.parent, b"canary") == set()
+    database.close()
+    killed.close()
+
+
 @pytest.mark.parametrize("pragma", ["PRAGMA query_only = ON", "PRAGMA max_page_count = 1"])
 async def test_a_disk_that_fails_is_an_os_error_and_keeps_nothing(pragma: str, path: Path) -> None:
     database = open_node_database(path)
     log, claims = SqliteRelayLog(database), SqliteClaims(database)
     await log.append(FIRST, "supplier", make_relay("kept"))
-    await database.read(lambda connection: connection.execute(pragma).fetchall())
+    await database.write(lambda connection: connection.execute(pragma).fetchall())
     big = LoggedRelay(b"\x01" * 32, b"x" * 100_000)
-    with pytest.raises(OSError, match="cannot keep a relay"):
+    with pytest.raises(OSError, match=r"cannot write .*node\.db: "):
         await log.append(FIRST, "supplier", big)
     record = ClaimRecord(FIRST, "supplier", b"x" * 100_000, 1, ComputeUnits(1), "due")
-    with pytest.raises(OSError, match="cannot keep a claim"):
+    with pytest.raises(OSError, match=r"cannot write .*node\.db: "):
         await claims.save(record)
     assert await log.relays(FIRST.session_id, "supplier") == [make_relay("kept")]
     assert await claims.all() == []

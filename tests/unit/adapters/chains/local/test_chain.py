@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 import sqlite3
 from contextlib import aclosing
@@ -462,4 +463,31 @@ async def test_gateways_and_services_can_be_read():
     service = replace(WORLD.service, card=b'{"joey":1}')
     await chain.submit([AddService(owner.address, service)], owner)
     assert await chain.service("text") == service
+    await chain.aclose()
+
+
+async def test_a_full_disk_makes_the_chain_stand_still_and_not_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO, "joey.adapters.chains.local.chain")
+    path = tmp_path / "chain.db"
+    chain = await LocalChain.open(path, GENESIS)
+    blocker = sqlite3.connect(path)
+    blocker.execute(
+        "CREATE TRIGGER refuse BEFORE INSERT ON blocks BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+    )
+    before = await chain.head()
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(chain.run, 0.01)
+        await anyio.sleep(0.2)
+        assert await chain.head() == before
+        blocker.execute("DROP TRIGGER refuse")
+        with anyio.fail_after(5):
+            await chain.wait_for(Height(before.height + 1))
+        tasks.cancel_scope.cancel()
+    assert [message.split(":")[0] for message in caplog.messages] == [
+        "the chain stands still",
+        "the chain goes on",
+    ]
+    blocker.close()
     await chain.aclose()
