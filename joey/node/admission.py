@@ -25,14 +25,15 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from joey.core.crypto.keys import PrivateKey
+from joey.core.crypto.ring import RingSignature
 from joey.core.errors import BadRelay, BadRing, InvalidRequest, LimitExceeded, NotOffered, OverLimit
 from joey.core.offers.limits import check_request as check_limits
 from joey.core.offers.offer import ServiceOffer
 from joey.core.openai.requests import CHAT_COMPLETIONS, COMPLETIONS, read_request
-from joey.core.protocol.relays import check_request, check_request_fields
+from joey.core.protocol.relays import check_request_fields, check_signature, read_signature
 from joey.core.wire.envelope import Headers, HttpRequest, decode_request
 from joey.core.wire.relay import RelayRequest, decode_relay_request
-from joey.node.replays import ReplayGuard
+from joey.node.replays import ReplayGuard, compute_attempt_name
 from joey.node.sessions import KnownSession, Sessions
 from joey.node.stake_meter import Reservation, StakeMeter
 from joey.ports.engine import Engine
@@ -62,9 +63,13 @@ class NodeSupplier:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A genuine request that the application can pay for. `call` is what the engine is asked."""
+    """A genuine request that the application can pay for. `call` is what the engine is asked.
+
+    `attempt` names the request among those that were served.
+    """
 
     request: RelayRequest
+    attempt: bytes
     key: PrivateKey
     service: NodeService
     session: KnownSession
@@ -110,27 +115,34 @@ class Admission:
         await self._sessions.check_heights(header)
         session = await self._sessions.find(header, address)
         self._meter.check(header, address, session.relays_max)
-        await self._check_signature(request, session)
+        attempt = compute_attempt_name(await self._check_signature(request, session))
+        self._sessions.remember_application(header.application_address)
         # From here on nothing waits: of two equal requests, or two for the last upokt, one passes.
         call = _read_call(request.payload, service.offer)
-        self._replays.check(request)
+        self._replays.check(header, attempt)
         reservation = self._meter.reserve(header, address, session.relays_max)
-        self._replays.remember(request)
-        return Admitted(request, supplier.key, service, session, call, reservation)
+        self._replays.remember(header, attempt)
+        return Admitted(request, attempt, supplier.key, service, session, call, reservation)
 
     def abandon(self, admitted: Admitted) -> None:
         """Give back what an admitted relay holds, unless it was kept; it may then be sent again."""
         if admitted.reservation.release():
-            self._replays.forget(admitted.request)
+            self._replays.forget(admitted.request.header, admitted.attempt)
 
-    async def _check_signature(self, request: RelayRequest, session: KnownSession) -> None:
+    async def _check_signature(self, request: RelayRequest, session: KnownSession) -> RingSignature:
         try:
-            check_request(request, ring=await self._sessions.ring(session))
+            return _check_ring(request, await self._sessions.ring(session))
         except BadRing:
             renewed = await self._sessions.renew_ring(session)
             if renewed is None:
                 raise
-            check_request(request, ring=renewed)
+            return _check_ring(request, renewed)
+
+
+def _check_ring(request: RelayRequest, ring: tuple[bytes, ...]) -> RingSignature:
+    signature = read_signature(request, members_max=len(ring))
+    check_signature(request, signature, ring=ring)
+    return signature
 
 
 def _find_service(supplier: NodeSupplier, service_id: str) -> NodeService:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import anyio
 from anyio.abc import TaskStatus
@@ -29,6 +31,7 @@ class Head:
         self._chain = chain
         self._shared: SharedParams | None = None
         self._grew = anyio.Event()
+        self._ends: dict[anyio.CancelScope, Height] = {}
         self.height = Height(0)
         self.is_live = False
 
@@ -65,9 +68,24 @@ class Head:
             self.height, self._shared = height, shared
             self._grew.set()
             self._grew = anyio.Event()
+            for scope, end in self._ends.items():
+                if end <= height:
+                    scope.cancel()
 
     async def wait_beyond(self, height: Height) -> Height:
         """Return the newest height as soon as it is above `height`; heights in between may be missed."""
         while self.height <= height:
             await self._grew.wait()
         return self.height
+
+    @contextmanager
+    def cancel_at(self, height: Height) -> Iterator[anyio.CancelScope]:
+        """Cancel what is done inside once the chain is at `height`, and go on behind it."""
+        with anyio.CancelScope() as scope:
+            self._ends[scope] = height
+            try:
+                if self.height >= height:
+                    scope.cancel()
+                yield scope
+            finally:
+                del self._ends[scope]

@@ -12,14 +12,14 @@ import anyio.to_thread
 
 from joey.core.protocol.difficulty import is_counted
 from joey.core.protocol.params import SharedParams
-from joey.core.protocol.windows import compute_claim_window
+from joey.core.protocol.windows import compute_claim_window, compute_grace_end
 from joey.core.trie.smst import fold, read_root
 from joey.core.units import ComputeUnits, Height
 from joey.core.wire.session import SessionHeader
 from joey.ports.chain import Chain
 from joey.ports.stores import LoggedRelay, RelayLog
 
-__all__ = ["FoldedSession", "compute_claim_start", "fold_relays", "fold_session"]
+__all__ = ["FoldedSession", "compute_claim_start", "compute_cutoff", "fold_relays", "fold_session"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,21 @@ class FoldedSession:
 
 
 def compute_claim_start(height_end: Height, shared: SharedParams) -> Height:
-    """Return the height at which a node folds a session and claims it; later answers do not count.
+    """Return the height at which a node first folds a session and claims it.
 
-    A claim sent at a height lands in the next block, so in a window of one block it is sent just
-    before the window opens, and otherwise when it is open.
+    A claim sent at a height lands in the next block at the earliest. It is aimed at the first block of
+    its window, which leaves the others for what goes wrong, but is not sent before the grace period
+    is over: until then the session grows.
+    """
+    window = compute_claim_window(height_end, shared)
+    after_grace = compute_grace_end(height_end, shared) + 1
+    return Height(min(max(window.open - 1, after_grace), window.close - 1))
+
+
+def compute_cutoff(height_end: Height, shared: SharedParams) -> Height:
+    """Return the height from which on an answer does not count any more.
+
+    Until then a relay that comes too late for the first claim can still be in a second one.
     """
     window = compute_claim_window(height_end, shared)
     return min(window.open, Height(window.close - 1))

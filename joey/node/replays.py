@@ -11,44 +11,43 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from joey.core.crypto.ring import read_ring
+from joey.core.crypto.ring import RingSignature
 from joey.core.errors import BadRelay
 from joey.core.units import Height
-from joey.core.wire.relay import RelayRequest
+from joey.core.wire.session import SessionHeader
 
-__all__ = ["ReplayGuard"]
+__all__ = ["ReplayGuard", "compute_attempt_name"]
 
 _NAME_BYTES = 16
 
 
 class ReplayGuard:
-    """The ring signatures seen, by session."""
+    """The attempts seen, by session. An attempt is named by `compute_attempt_name`."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, tuple[Height, set[bytes]]] = {}
 
-    def check(self, request: RelayRequest) -> None:
-        """Raise `BadRelay` for a request that is remembered."""
-        _, seen = self._sessions.get(request.header.session_id, (0, frozenset[bytes]()))
-        if _name(request) in seen:
+    def check(self, header: SessionHeader, name: bytes) -> None:
+        """Raise `BadRelay` for an attempt that is remembered."""
+        _, seen = self._sessions.get(header.session_id, (0, frozenset[bytes]()))
+        if name in seen:
             raise BadRelay("this relay request was served before: sign every attempt afresh")
 
-    def remember(self, request: RelayRequest) -> None:
-        """Refuse the request from now on."""
-        header = request.header
-        self._sessions.setdefault(header.session_id, (header.height_end, set()))[1].add(_name(request))
+    def remember(self, header: SessionHeader, *names: bytes) -> None:
+        """Refuse attempts from now on."""
+        self._sessions.setdefault(header.session_id, (header.height_end, set()))[1].update(names)
 
-    def forget(self, request: RelayRequest) -> None:
-        """Allow a request again that came to nothing."""
-        _, seen = self._sessions.get(request.header.session_id, (0, set[bytes]()))
-        seen.discard(_name(request))
+    def forget(self, header: SessionHeader, name: bytes) -> None:
+        """Allow an attempt again that came to nothing."""
+        _, seen = self._sessions.get(header.session_id, (0, set[bytes]()))
+        seen.discard(name)
 
     def forget_ended(self, height_end: Height) -> None:
         """Drop the sessions that ended before a height: none of their relays is admitted any more."""
         self._sessions = {key: kept for key, kept in self._sessions.items() if kept[0] >= height_end}
 
 
-def _name(request: RelayRequest) -> bytes:
-    """Return what all forms of one valid signature have in common. Raises `ValueError` for no signature."""
-    scalars = sorted(scalar for scalar, _ in read_ring(request.signature).members)
+def compute_attempt_name(signature: RingSignature) -> bytes:
+    """Return 16 bytes that all forms of one valid signature have in common."""
+    scalars = sorted(scalar for scalar, _ in signature.members)
     return sha256(b"".join(scalar.to_bytes(32, "big") for scalar in scalars)).digest()[:_NAME_BYTES]

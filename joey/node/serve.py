@@ -2,10 +2,10 @@
 
 **When a relay counts.** From the moment its whole answer is there and its record is durable, which is
 before the last byte leaves. Then it is mined and paid, even if the client hangs up on that last byte.
-Everything that ends before is given back and not mined: a refusal, an engine that fails (5xx or a
-status that speaks of our account or load there, timeout, no connection, an answer that breaks off), a
-record that cannot be kept, and a client that hangs up, which cancels the engine's call at once. An
-answer that is whole only when its session is being claimed is sent, but it is too late to be paid.
+Everything that ends before is given back and not mined: a refusal, an engine that fails (a status
+that is no answer, timeout, no connection, an answer that breaks off), a record that cannot be kept,
+and a client that hangs up, which cancels the engine's call at once. An answer that is whole only when
+its session is being claimed is sent, but it is too late to be paid.
 
 **Streams.** When the request accepts `RELAY_STREAM_TYPE` and the engine answers with events, its bytes
 are sent as they come; every other requester gets the same answer whole, in one signed response.
@@ -16,12 +16,13 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
 
 import anyio
 
 from joey.core.errors import EngineFailed, InvariantBroken, JoeyError, SupplierError
+from joey.core.offers.answers import is_answer
 from joey.core.wire.envelope import Headers, HttpResponse, encode_response
 from joey.core.wire.relay import (
     RelayRequest,
@@ -54,12 +55,12 @@ _log = logging.getLogger("joey.node")
 
 _EVENT_STREAM = "text/event-stream"
 
-_OUR_FAULTS = frozenset({401, 403, 404, 407, 429})
-"""Statuses below 500 that speak of our account, set-up or load at the engine, not of the request."""
-
 
 class RelayServer:
-    """Answers relays. `counts` tells how many ended how, by error code or as `served` and `late`."""
+    """Answers relays. `counts` tells how many ended how, by error code or as `served` and `late`.
+
+    `on_kept` is told of every relay that is on record, by its session and supplier.
+    """
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class RelayServer:
         capacities: Mapping[Engine, Capacity],
         head: Head,
         log: RelayLog,
+        on_kept: Callable[[SessionHeader, str], None],
         *,
         deadline_s: float,
         answer_bytes_max: int,
@@ -75,6 +77,7 @@ class RelayServer:
         self._capacities = capacities
         self._head = head
         self._relay_log = log
+        self._on_kept = on_kept
         self._deadline_s = deadline_s
         self._answer_bytes_max = answer_bytes_max
         self.counts: Counter[str] = Counter()
@@ -99,7 +102,7 @@ class RelayServer:
             await capacity.acquire(deadline)
             held.callback(capacity.release)
             exchange = await held.enter_async_context(engine.open(admitted.call, deadline=deadline))
-            if exchange.status >= 500 or exchange.status in _OUR_FAULTS:
+            if not is_answer(exchange.status):
                 raise EngineFailed(f"the engine answered with status {exchange.status}")
             head = HttpResponse(exchange.status, _keep_content_type(exchange.headers))
             if may_stream and _is_event_stream(head):
@@ -142,12 +145,12 @@ class RelayServer:
         request = admitted.request
         payload = encode_response(HttpResponse(head.status, head.headers, b"".join(parts)))
         signed = sign_response(request.header, payload, admitted.key)
-        if self._head.height >= admitted.session.height_claim:
+        if self._head.height >= admitted.session.height_cutoff:
             self.counts["late"] += 1
             _log.warning(
-                "an answer came too late to be paid: session %s was claimed from height %d",
+                "an answer came too late to be paid: session %s counts none from height %d on",
                 request.header.session_id,
-                admitted.session.height_claim,
+                admitted.session.height_cutoff,
             )
             return signed
         relay_bytes = encode_relay(request, signed)
@@ -159,6 +162,7 @@ class RelayServer:
             except OSError as error:
                 _log.error("a relay was not paid: %s", error)
                 raise SupplierError("this node cannot keep its evidence at the moment") from None
+            self._on_kept(request.header, request.supplier_address)
         admitted.reservation.keep()
         self.counts["served"] += 1
         return signed

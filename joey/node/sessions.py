@@ -1,7 +1,8 @@
 """The sessions a node may serve, asked of the chain once each.
 
-Anybody can write a header, so what the chain denies is remembered too: until the next block, and
-only so many headers are looked up per block that do not continue a known application's sessions.
+Anybody can write a header, so what the chain denies is remembered too, until the next block, and only
+so many headers of strangers are looked up per block. No stranger is an application whose signature
+was seen, in a session that may be: of those there are few, so that nobody can use them up.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ import anyio
 from joey.core.errors import Busy, ChainUnavailable, SessionExpired, SessionUnknown
 from joey.core.protocol.claims import compute_relay_price, compute_session_budget
 from joey.core.protocol.rings import compute_ring, list_ring_addresses
+from joey.core.protocol.sessions import compute_session_end, compute_session_start
 from joey.core.protocol.windows import compute_grace_end
 from joey.core.units import Height, round_down
 from joey.core.wire.session import Session, SessionHeader
 from joey.node.head import Head
-from joey.node.miner import compute_claim_start
+from joey.node.miner import compute_cutoff
 from joey.ports.chain import Chain
 
 __all__ = ["KnownSession", "Sessions"]
 
 _STRANGERS_PER_BLOCK_MAX = 64
+_APPLICATIONS_MAX = 4096
 
 T = TypeVar("T")
 Key = tuple[str, str, Height]
@@ -35,14 +38,13 @@ class KnownSession:
     """A session as the chain has it.
 
     `suppliers` are the operator addresses drawn; `relays_max` is what the application can pay each
-    of them for (`None`: relays are free); `height_claim` is when the relays are folded into a claim,
-    from where on none counts any more.
+    of them for (`None`: relays are free); from `height_cutoff` on no answer counts any more.
     """
 
     header: SessionHeader
     suppliers: frozenset[str]
     relays_max: int | None
-    height_claim: Height
+    height_cutoff: Height
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Sessions:
         self._rings: dict[str, _Ring] = {}
         self._asking: dict[Key, anyio.Event] = {}
         self._denied: set[Key] = set()
+        self._applications: dict[str, None] = {}
         self._strangers = 0
         self._height = Height(0)
 
@@ -125,7 +128,7 @@ class Sessions:
         self._height = height
         self._denied.clear()
         self._strangers = 0
-        self._known = {key: known for key, known in self._known.items() if known.height_claim > height}
+        self._known = {key: known for key, known in self._known.items() if known.height_cutoff > height}
         kept = {known.header.session_id for known in self._known.values()}
         self._rings = {session_id: ring for session_id, ring in self._rings.items() if session_id in kept}
 
@@ -141,7 +144,7 @@ class Sessions:
         return self._known[key]
 
     async def _look_up_alone(self, key: Key) -> KnownSession | None:
-        if not self._is_next_of_known(key):
+        if not self._is_familiar(key):
             if self._strangers >= self._strangers_max:
                 raise Busy("too many unknown sessions were asked for in this block")
             self._strangers += 1
@@ -156,10 +159,22 @@ class Sessions:
         finally:
             self._asking.pop(key).set()
 
-    def _is_next_of_known(self, key: Key) -> bool:
-        """Tell whether this may be the next session of an application that had one here."""
-        starts = [start for application, _, start in self._known if application == key[0]]
-        return bool(starts) and key[2] > max(starts)
+    def remember_application(self, address: str) -> None:
+        """Take note of an application that has signed here, the latest of which are never strangers."""
+        self._applications.pop(address, None)
+        self._applications[address] = None
+        if len(self._applications) > _APPLICATIONS_MAX:
+            del self._applications[next(iter(self._applications))]
+
+    def _is_familiar(self, key: Key) -> bool:
+        """Tell whether this may be a session of an application that has signed here."""
+        application, _, height_start = key
+        shared = self._head.shared
+        return (
+            application in self._applications
+            and compute_session_start(height_start, shared) == height_start
+            and compute_grace_end(compute_session_end(height_start, shared), shared) >= self._head.height
+        )
 
     async def _fetch(self, key: Key) -> KnownSession | None:
         application, service_id, height_start = key
@@ -179,7 +194,7 @@ class Sessions:
             header=session.header,
             suppliers=_list_suppliers(session),
             relays_max=round_down(budget / price) if price else None,
-            height_claim=compute_claim_start(session.header.height_end, params.shared),
+            height_cutoff=compute_cutoff(session.header.height_end, params.shared),
         )
 
     async def _fetch_ring(self, header: SessionHeader) -> _Ring:

@@ -23,6 +23,7 @@ from joey.http.server import ServerLimits
 from joey.node.app import Node, NodeService, NodeSupplier
 from joey.ports.chain import Chain
 from joey.ports.engine import Engine, EngineExchange, EngineStatus
+from joey.ports.stores import RelayLog
 from joey.testing.relays import make_call, sign_relay
 from joey.testing.worlds import World, make_genesis, make_key
 
@@ -202,6 +203,7 @@ async def run_node(
     world: World,
     seen_as: Chain | None = None,
     database: Database | None = None,
+    relay_log: RelayLog | None = None,
     offer: ServiceOffer = OFFER,
     queue_max: int = 16,
     deadline_s: float = _PATIENCE_S,
@@ -212,10 +214,11 @@ async def run_node(
 ) -> AsyncIterator[NodeBench]:
     """Run a node for the first suppliers of a world, all with one engine.
 
-    `seen_as` stands between the node and the chain; `database` is closed by whoever gave it.
+    `seen_as` stands between the node and the chain, `relay_log` between it and its own log; `database`
+    is closed by whoever gave it.
     """
     kept = database or open_node_database(None)
-    relay_log, claims = SqliteRelayLog(kept), SqliteClaims(kept)
+    kept_log, claims = SqliteRelayLog(kept), SqliteClaims(kept)
     node = Node(
         chain=seen_as or chain,
         suppliers=[
@@ -223,7 +226,7 @@ async def run_node(
             for name in world.suppliers[:suppliers]
         ],
         port=port,
-        relay_log=relay_log,
+        relay_log=relay_log or kept_log,
         claims=claims,
         deadline_s=deadline_s,
         limits=limits or ServerLimits(drain_s=0.2),
@@ -233,7 +236,7 @@ async def run_node(
     try:
         async with anyio.create_task_group() as tasks:
             host, port = await tasks.start(node.run)
-            bench = NodeBench(chain, world, node, kept, relay_log, claims, http, f"http://{host}:{port}")
+            bench = NodeBench(chain, world, node, kept, kept_log, claims, http, f"http://{host}:{port}")
             await bench.catch_up()
             yield bench
             tasks.cancel_scope.cancel()

@@ -52,7 +52,8 @@ class LlamaCppEngine:
 
     `context` is in tokens and per slot. `tokens_out_max` ends an answer whose request names no
     maximum. `threads` 0 takes half of the cores this process may use, so that two nodes fit on one
-    machine. `start` and `stop` must be called from the same task, which owns the watching.
+    machine. `start` and `stop` must be called from the same task, which owns the watching. Cancelling
+    that task does not end the child: answers that run may finish until `stop`.
     """
 
     def __init__(
@@ -76,6 +77,8 @@ class LlamaCppEngine:
         self._child: _Child | None = None
         self._changed = anyio.Event()
         self._tasks: TaskGroup | None = None
+        self._watching = anyio.CancelScope(shield=True)
+        self._ended = anyio.Event()
 
     async def start(self) -> None:
         """Load the model; return once it answers.
@@ -84,17 +87,21 @@ class LlamaCppEngine:
         """
         if self._tasks is not None:
             raise InvariantBroken("the engine was started twice")
-        self._set_child(await self._launch())
-        assert self._child is not None
+        child = await self._launch()
+        # No wait from here on: whoever is cancelled now has the watcher to end the child.
+        self._set_child(child)
+        self._watching, self._ended = anyio.CancelScope(shield=True), anyio.Event()
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
-        self._tasks.start_soon(self._watch, self._child)
+        self._tasks.start_soon(self._watch, child)
 
     async def stop(self) -> None:
         """End the child; what it was answering breaks off."""
         if self._tasks is not None:
             tasks, self._tasks = self._tasks, None
-            tasks.cancel_scope.cancel()
+            self._watching.cancel()
+            with anyio.CancelScope(shield=True):
+                await self._ended.wait()
             await tasks.__aexit__(None, None, None)
 
     async def status(self) -> EngineStatus:
@@ -121,21 +128,24 @@ class LlamaCppEngine:
             yield exchange
 
     async def _watch(self, child: _Child) -> None:
+        """Keep a child running until `stop`, and only until then: a role that ends still answers."""
         pause_s = _PAUSE_FIRST_S
         try:
-            while True:
-                status = await child.process.wait()
-                self._set_child(None)
-                await child.upstream.stop()
-                if anyio.current_time() - child.started >= _SETTLED_S:
-                    pause_s = _PAUSE_FIRST_S
-                child, pause_s = await self._restart(status, pause_s)
-                self._set_child(child)
+            with self._watching:
+                while True:
+                    status = await child.process.wait()
+                    self._set_child(None)
+                    await child.upstream.stop()
+                    if anyio.current_time() - child.started >= _SETTLED_S:
+                        pause_s = _PAUSE_FIRST_S
+                    child, pause_s = await self._restart(status, pause_s)
+                    self._set_child(child)
         finally:
             self._set_child(None)
             with anyio.CancelScope(shield=True):
                 await child.upstream.stop()
                 await _end(child.process)
+            self._ended.set()
 
     def _set_child(self, child: _Child | None) -> None:
         self._child = child
@@ -156,13 +166,15 @@ class LlamaCppEngine:
     async def _launch(self) -> _Child:
         await anyio.to_thread.run_sync(check_gguf, self._path)
         api_key = secrets.token_urlsafe(24)
-        process = await anyio.open_process(
-            [sys.executable, "-m", "joey.adapters.engines.llamacpp_server"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        # Whoever is cancelled while the process comes to life would not know whom to end.
+        with anyio.CancelScope(shield=True):
+            process = await anyio.open_process(
+                [sys.executable, "-m", "joey.adapters.engines.llamacpp_server"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         try:
             port = await self._greet(process, api_key)
             upstream = OpenAIEngine(

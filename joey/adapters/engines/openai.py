@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from joey.core.errors import ConfigError, DeadlineExceeded, EngineFailed
+from joey.core.offers.answers import ANSWER_BYTES_MAX
 from joey.core.wire.envelope import Headers, HttpRequest
 from joey.http.client import ClientExchange, HttpClient
 from joey.http.errors import TimedOut, TransportError
@@ -39,7 +40,7 @@ class OpenAIEngine:
         api_key: str | None = None,
         models: Sequence[str] = (),
         slots: int = 16,
-        answer_bytes_max: int = 16 * 1024 * 1024,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
         kind: str = "openai",
     ) -> None:
         try:

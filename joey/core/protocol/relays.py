@@ -11,7 +11,7 @@ from collections.abc import Collection
 from hashlib import sha256
 
 from joey.core.crypto.keys import is_address, verify_signature
-from joey.core.crypto.ring import is_ring_valid, read_ring
+from joey.core.crypto.ring import RingSignature, is_ring_valid, read_ring
 from joey.core.errors import (
     BadRelay,
     BadRing,
@@ -30,8 +30,10 @@ __all__ = [
     "check_request_signature",
     "check_response",
     "check_response_fields",
+    "check_signature",
     "find_header_fault",
     "is_response_signed",
+    "read_signature",
 ]
 
 
@@ -42,11 +44,7 @@ def check_request(request: RelayRequest, *, ring: Collection[bytes]) -> None:
     a field that is missing or wrong, `BadRing` for the signature.
     """
     check_request_fields(request)
-    # A ring may repeat a member, and each costs a verification: the chain has no bound, a node does.
-    members = int.from_bytes(request.signature[:4], "big")
-    if members > max(2, len(ring)):
-        raise BadRing(f"the signature's ring has {members} members, the application's {len(ring)}")
-    check_request_signature(request, ring=ring)
+    check_signature(request, read_signature(request, members_max=len(ring)), ring=ring)
 
 
 def check_request_fields(request: RelayRequest) -> None:
@@ -69,12 +67,28 @@ def check_request_signature(request: RelayRequest, *, ring: Collection[bytes]) -
         raise BadRelay(f"session header: {fault}")
     if not request.signature:
         raise BadRelay("the relay request is not signed")
+    check_signature(request, read_signature(request), ring=ring)
+
+
+def read_signature(request: RelayRequest, *, members_max: int | None = None) -> RingSignature:
+    """Return a request's ring signature as it is written; raises `BadRing` when it is none.
+
+    A ring may repeat a member, and each costs a verification: the chain has no bound, a node passes
+    how many the application's ring has. The smallest ring that can sign has two.
+    """
+    if members_max is not None:
+        members = int.from_bytes(request.signature[:4], "big")
+        if members > max(2, members_max):
+            raise BadRing(f"the signature's ring has {members} members, the application's {members_max}")
     try:
-        signed_by = read_ring(request.signature).public_keys
+        return read_ring(request.signature)
     except ValueError as error:
         raise BadRing(f"the ring signature cannot be read: {error}") from None
-    allowed = frozenset(ring)
-    if not allowed.issuperset(signed_by):
+
+
+def check_signature(request: RelayRequest, signature: RingSignature, *, ring: Collection[bytes]) -> None:
+    """Raise `BadRing` unless members of `ring` alone signed; `signature` is what was read of the request."""
+    if not frozenset(ring).issuperset(signature.public_keys):
         raise BadRing("the ring signature has a member that is not in the application's ring")
     if not is_ring_valid(compute_request_hash(request), request.signature):
         raise BadRing("the ring signature is not one over this request")

@@ -106,6 +106,67 @@ async def test_stop_leaves_no_process_and_starting_twice_is_our_bug(small_model:
 
 
 @pytest.mark.anyio
+async def test_an_answer_that_runs_outlives_the_cancellation_of_its_role(small_model: Path) -> None:
+    engine = LlamaCppEngine(small_model, name=NAME, threads=1)
+    request = make_chat(NAME, "Count.", max_tokens=60, stream=True, ignore_eos=True)
+    seen: list[bytes] = []
+    begun, finished = anyio.Event(), anyio.Event()
+    process_ids: list[int] = []
+
+    async def run_role() -> None:
+        async with running(engine):
+            assert engine.process_id is not None
+            process_ids.append(engine.process_id)
+            begun.set()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await finished.wait()
+
+    async with anyio.create_task_group() as tasks:
+        role = anyio.CancelScope()
+
+        async def run_cancelled() -> None:
+            with role:
+                await run_role()
+
+        tasks.start_soon(run_cancelled)
+        await begun.wait()
+        async with engine.open(request, deadline=anyio.current_time() + 60) as exchange:
+            async for chunk in exchange.chunks():
+                seen.append(chunk)
+                role.cancel()
+        finished.set()
+    assert seen[-1].endswith(b"data: [DONE]\n\n")
+    assert not is_alive(process_ids[0])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("after_s", [0.0, 0.01, 0.1, 0.3, 0.6, 1.0])
+async def test_a_start_that_is_cancelled_leaves_no_process(small_model: Path, after_s: float) -> None:
+    engine = LlamaCppEngine(small_model, name=NAME, threads=1)
+    with anyio.move_on_after(after_s):
+        async with running(engine):
+            await anyio.sleep_forever()
+    assert list_children() == []
+
+
+def list_children() -> list[str]:
+    """Return the servers among this process's children."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                status, command = (folder / "status").read_text(), (folder / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if f"PPid:\t{os.getpid()}\n" in status and b"llamacpp_server" in command:
+                found.append(folder.name)
+    return found
+
+
+@pytest.mark.anyio
 async def test_prompts_and_answers_reach_no_output(
     small_model: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

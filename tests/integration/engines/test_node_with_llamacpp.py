@@ -12,10 +12,12 @@ import anyio
 import pytest
 
 from joey.adapters.engines.llamacpp import LlamaCppEngine
+from joey.adapters.stores.sqlite.node import SqliteRelayLog, open_node_database
 from joey.core.protocol.relays import check_response
 from joey.core.wire.envelope import HttpRequest, decode_response
 from joey.core.wire.relay import decode_relay_response, encode_relay_request
 from joey.core.wire.stream import RELAY_STREAM_TYPE, Frame, FrameKind, FrameReader, rebuild_response
+from joey.http.server import ServerLimits
 from joey.testing.nodes import OFFER, NodeBench, run_node, start_chain
 from joey.testing.relays import make_call
 from joey.testing.worlds import World, make_key
@@ -87,4 +89,37 @@ async def test_a_model_that_dies_in_mid_answer_costs_nobody_anything(small_model
         assert (await bench.get("/ready")).status == 200
         await bench.ask(await bench.relay(make_call("Hello?", model=NAME, max_tokens=2)))
         assert await bench.count_logged() == 1
+    await chain.aclose()
+
+
+async def test_streams_that_run_when_the_node_is_stopped_are_finished(small_model: Path) -> None:
+    world = World.of_service("text")
+    chain = await start_chain(world)
+    engine = LlamaCppEngine(small_model, name=NAME, threads=1)
+    database = open_node_database(None)
+    limits = ServerLimits(drain_s=30)
+    kinds: list[FrameKind] = []
+    begun = anyio.Event()
+
+    async def read(bench: NodeBench, wire: bytes) -> None:
+        reader = FrameReader(1 << 20)
+        post = HttpRequest("POST", f"{bench.url}/", (("Accept", RELAY_STREAM_TYPE),), wire)
+        async with bench.http.open(post, deadline=anyio.current_time() + 60) as exchange:
+            async for chunk in exchange.chunks():
+                kinds.extend(frame.kind for frame in reader.feed(chunk))
+                begun.set()
+
+    async with (
+        anyio.create_task_group() as tasks,
+        run_node(engine, chain=chain, world=world, database=database, limits=limits) as bench,
+    ):
+        call = make_call("Count.", model=NAME, max_tokens=80, stream=True, ignore_eos=True)
+        request = await bench.relay(call)
+        tasks.start_soon(read, bench, encode_relay_request(request))
+        await begun.wait()
+        assert FrameKind.END not in kinds
+    assert kinds[-1] is FrameKind.END
+    assert engine.process_id is None
+    assert await SqliteRelayLog(database).sessions()
+    database.close()
     await chain.aclose()

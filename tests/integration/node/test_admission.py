@@ -13,6 +13,7 @@ import pytest
 
 from joey.adapters.chains.local.chain import LocalChain
 from joey.adapters.engines.echo import EchoEngine
+from joey.adapters.stores.sqlite.node import open_node_database
 from joey.core.crypto import curve
 from joey.core.crypto.ring import encode_ring, hash_to_curve, hash_to_scalar, is_ring_valid, read_ring
 from joey.core.errors import ChainUnavailable
@@ -335,6 +336,29 @@ async def test_garbage_does_not_hammer_the_chain(chain: LocalChain, world: World
         for _ in range(5):
             await bench.post(await bench.relay(header=again))
         assert counting.sessions == 66
+
+
+async def test_strangers_use_up_no_lookups_of_an_application_that_has_signed(
+    chain: LocalChain, world: World
+) -> None:
+    counting, database = CountingChain(chain), open_node_database(None)
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database) as bench:
+        await bench.ask()
+    # After a restart the log is all that tells who has signed before.
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database, seen_as=counting) as bench:
+        await bench.advance_to((await bench.header()).height_end + 1)
+        header = await bench.header()
+        for number in range(70):
+            application = make_key(f"stranger {number}").address
+            await bench.post(await bench.relay(header=replace(header, application_address=application)))
+        assert bench.node.counts["rejection.busy"] == 6
+        await bench.ask()
+        # Nor can its own name be used to ask without end.
+        for number in range(header.height_start):
+            made_up = replace(header, height_start=Height(header.height_start - number), session_id="ab" * 32)
+            await bench.post(await bench.relay(header=made_up))
+        assert counting.sessions <= 64 + 1 + 3
+    database.close()
 
 
 async def test_relays_of_a_new_session_ask_the_chain_once(chain: LocalChain, world: World) -> None:

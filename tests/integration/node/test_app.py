@@ -13,10 +13,12 @@ import pytest
 
 from joey.adapters.chains.local.chain import LocalChain
 from joey.adapters.engines.echo import EchoEngine
+from joey.adapters.stores.sqlite.database import Database
 from joey.adapters.stores.sqlite.node import SqliteClaims, SqliteRelayLog, open_node_database
 from joey.core.errors import ChainUnavailable, ConfigError
 from joey.core.protocol.relays import check_response
 from joey.core.wire.relay import decode_relay_response
+from joey.core.wire.session import SessionHeader
 from joey.http.server import ServerLimits
 from joey.node.app import Node, NodeService, NodeSupplier
 from joey.ports.chain import Block
@@ -65,6 +67,76 @@ async def test_an_engine_that_cannot_start_is_told_and_the_others_are_stopped(
     with pytest.raises(ConfigError, match="no model here"):
         await node.run()
     assert not (await well.status()).healthy
+    database.close()
+
+
+class Unloadable(ScriptedEngine):
+    """An engine that loads for as long as its gate is shut, and then cannot be loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = anyio.Event()
+
+    async def start(self) -> None:
+        await self.gate.wait()
+        raise ConfigError("no model here")
+
+
+async def leave_work(chain: LocalChain, world: World, database: Database) -> SessionHeader:
+    """Serve one relay and stop the node; return its session."""
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database) as bench:
+        await bench.ask()
+        return await bench.header()
+
+
+async def test_work_left_is_claimed_while_the_engine_loads(chain: LocalChain, world: World) -> None:
+    database, engine = open_node_database(None), Unloadable()
+    header = await leave_work(chain, world, database)
+    claims = SqliteClaims(database)
+    supplier = make_key("supplier 1")
+    node = Node(
+        chain=chain,
+        suppliers=[NodeSupplier(supplier, (NodeService(OFFER, engine),))],
+        relay_log=SqliteRelayLog(database),
+        claims=claims,
+    )
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(node.run)
+        with anyio.fail_after(5):
+            await node.wait_following()
+            while (height := (await chain.head()).height) < header.height_end + 13:
+                await node.wait_done(height)
+                if (await chain.head()).height == height:
+                    await chain.make_block()
+            await node.wait_done(height)
+        record = await claims.get(header.session_id, supplier.address)
+        assert record is not None
+        assert record.state == "settled"
+        tasks.cancel_scope.cancel()
+    database.close()
+
+
+async def test_what_is_due_is_claimed_though_the_engine_fails_at_once(
+    chain: LocalChain, world: World
+) -> None:
+    database, engine = open_node_database(None), Unloadable()
+    engine.gate.set()
+    header = await leave_work(chain, world, database)
+    while (await chain.head()).height < header.height_end + 9:
+        await chain.make_block()
+    claims = SqliteClaims(database)
+    supplier = make_key("supplier 1")
+    node = Node(
+        chain=chain,
+        suppliers=[NodeSupplier(supplier, (NodeService(OFFER, engine),))],
+        relay_log=SqliteRelayLog(database),
+        claims=claims,
+    )
+    with pytest.raises(ConfigError, match="no model here"):
+        await node.run()
+    record = await claims.get(header.session_id, supplier.address)
+    assert record is not None
+    assert record.state == "claimed"
     database.close()
 
 

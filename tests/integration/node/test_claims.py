@@ -18,8 +18,8 @@ import pytest
 
 from joey.adapters.chains.local.chain import LocalChain
 from joey.adapters.engines.echo import EchoEngine
-from joey.adapters.stores.sqlite.node import open_node_database
-from joey.core.errors import ChainUnavailable, TransactionRejected
+from joey.adapters.stores.sqlite.node import SqliteClaims, SqliteRelayLog, open_node_database
+from joey.core.errors import ChainUnavailable, ConfigError, TransactionRejected
 from joey.core.protocol.events import ClaimSettled
 from joey.core.protocol.params import MINIMAL
 from joey.core.trie.smst import SessionTrie, read_root
@@ -27,6 +27,7 @@ from joey.core.units import Height, Upokt
 from joey.core.wire.messages import CreateClaim
 from joey.core.wire.session import SessionHeader
 from joey.http.errors import TransportError
+from joey.node.app import Node
 from joey.ports.stores import ClaimRecord, LoggedRelay
 from joey.testing.nodes import NodeBench, ScriptedAnswer, ScriptedEngine, run_node, start_chain
 from joey.testing.relays import make_call
@@ -35,7 +36,7 @@ from joey.testing.worlds import World, make_genesis, make_key
 pytestmark = pytest.mark.anyio
 
 PRICE = 3000
-CLAIM_START = 10
+CLAIM_START = 9
 SETTLED = 13
 """Blocks after a session's end, by the minimal parameters: claimed at the first, settled at the second."""
 
@@ -210,7 +211,7 @@ async def test_a_claim_found_on_the_chain_after_its_window_is_not_lost(
     async with run_node(EchoEngine(), chain=chain, world=world, seen_as=silent) as bench:
         header = await bench.header()
         await bench.ask()
-        await bench.advance_to(header.height_end + CLAIM_START + 2)
+        await bench.advance_to(header.height_end + CLAIM_START + 3)
         assert (await get_record(bench, header)).state == "claimed"
         await bench.advance_to(header.height_end + SETTLED)
         assert (await get_record(bench, header)).state == "settled"
@@ -237,16 +238,20 @@ async def test_a_missed_window_is_told_loudly_and_nothing_is_left(
     async with run_node(EchoEngine(), chain=chain, world=world, database=database) as bench:
         header = await bench.header()
         await bench.ask()
-    while (await chain.head()).height < header.height_end + CLAIM_START + 2:
+        await bench.ask()
+    while (await chain.head()).height < header.height_end + CLAIM_START + 3:
         await chain.make_block()
     async with run_node(EchoEngine(), chain=chain, world=world, database=database) as bench:
         record = await get_record(bench, header)
-        assert record.state == "lost"
+        assert (record.state, record.relays) == ("lost", 2)
         assert "claim window closed" in record.note
+        assert await bench.count_logged() == 2, "evidence is kept while there is something to settle"
+        await bench.advance_to(header.height_end + SETTLED)
+        assert await get_record(bench, header) == record
         assert await bench.count_logged() == 0
     database.close()
     (told,) = [line for line in caplog.records if line.levelno == logging.ERROR]
-    assert told.getMessage().startswith("LOST: 1 relays of session ")
+    assert told.getMessage().startswith("LOST: 2 relays of session ")
 
 
 async def test_a_claim_the_chain_refuses_is_tried_again_until_the_window_closes(
@@ -258,20 +263,47 @@ async def test_a_claim_the_chain_refuses_is_tried_again_until_the_window_closes(
         await bench.ask()
         await bench.advance_to(header.height_end + SETTLED)
         assert (await get_record(bench, header)).state == "lost"
-    assert len(deaf.submitted) == 2
+    assert len(deaf.submitted) == 3
     assert "the chain refused the claim" in caplog.text
+
+
+class SlowLog:
+    """A log that takes a relay in only when its gate opens, where it has one."""
+
+    def __init__(self, log: SqliteRelayLog) -> None:
+        self._log = log
+        self.gate: anyio.Event | None = None
+        self.waiting = anyio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    async def append(self, header: SessionHeader, supplier: str, relay: LoggedRelay) -> None:
+        if self.gate is not None:
+            self.waiting.set()
+            await self.gate.wait()
+        await self._log.append(header, supplier, relay)
 
 
 async def test_a_relay_that_comes_into_the_log_during_the_window_is_claimed_too(world: World) -> None:
     shared = replace(MINIMAL.shared, claim_window_close_offset_blocks=6)
     chain = await start_chain(world, params=replace(MINIMAL, shared=shared))
-    async with run_node(EchoEngine(), chain=chain, world=world) as bench:
+    database = open_node_database(None)
+    slow = SlowLog(SqliteRelayLog(database))
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database, relay_log=slow) as bench:
         header = await bench.header()
         await bench.ask()
-        await bench.advance_to(header.height_end + CLAIM_START)
-        await bench.relay_log.append(header, bench.supplier, LoggedRelay(b"\x01" * 32, b"late"))
+        slow.gate = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bench.ask)
+            with anyio.fail_after(5):
+                await slow.waiting.wait()
+            await bench.advance_to(header.height_end + CLAIM_START)
+            assert (await get_record(bench, header)).relays == 1
+            slow.gate.set()
         await bench.advance_to(header.height_end + SETTLED + 4)
         record = await get_record(bench, header)
+    database.close()
     await chain.aclose()
     assert (record.state, record.relays) == ("settled", 2)
 
@@ -279,14 +311,16 @@ async def test_a_relay_that_comes_into_the_log_during_the_window_is_claimed_too(
 async def test_a_key_that_is_not_here_claims_nothing(
     chain: LocalChain, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with run_node(EchoEngine(), chain=chain, world=world) as bench:
+    database, other = open_node_database(None), make_key("supplier 2").address
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database, suppliers=2) as bench:
         header = await bench.header()
-        stranger = make_key("supplier 2").address
-        await bench.relay_log.append(header, stranger, LoggedRelay(b"\x01" * 32, b"whose"))
+        await bench.post(await bench.relay(supplier=other))
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database) as bench:
         await bench.advance_to(header.height_end + SETTLED)
-        record = await bench.claims.get(header.session_id, stranger)
+        record = await bench.claims.get(header.session_id, other)
+    database.close()
     assert record is not None
-    assert record.state == "lost"
+    assert (record.state, record.relays) == ("lost", 1)
     assert "the key of" in caplog.text
 
 
@@ -319,6 +353,174 @@ async def test_an_answer_on_its_way_when_the_session_ends_is_paid(chain: LocalCh
             gate.set()
         await bench.advance_to(end + SETTLED)
         assert (await get_record(bench, request.header)).state == "settled"
+
+
+class HoldingChain(Interposed):
+    """Keeps one supplier waiting for its transactions, and everybody for the news of one block."""
+
+    def __init__(self, chain: LocalChain, supplier: str) -> None:
+        super().__init__(chain)
+        self.supplier = supplier
+        self.held: list[Height] = []
+        self.height_held = Height(0)
+
+    async def submit(self, messages: list[CreateClaim], signer: Any) -> Any:
+        if messages[0].supplier_address == self.supplier:
+            self.held.append((await self.chain.head()).height)
+            await anyio.sleep_forever()
+        return await super().submit(messages, signer)
+
+    async def events(self, height: Height) -> Any:
+        if height == self.height_held:
+            self.held.append(height)
+            await anyio.sleep_forever()
+        return await self.chain.events(height)
+
+
+async def reach(chain: LocalChain, height: int) -> None:
+    """Make blocks without waiting for the node; it gets its turn at each."""
+    while (await chain.head()).height < height:
+        await chain.make_block()
+        await anyio.sleep(0.02)
+
+
+async def test_a_transaction_that_hangs_holds_no_other_claim_up(chain: LocalChain, world: World) -> None:
+    first, second = (make_key(name).address for name in world.suppliers[:2])
+    holding = HoldingChain(chain, first)
+    async with run_node(EchoEngine(), chain=chain, world=world, seen_as=holding, suppliers=2) as bench:
+        headers = []
+        for _ in range(2):
+            headers.append(await bench.header())
+            await bench.post(await bench.relay())
+            await bench.post(await bench.relay(supplier=second))
+            await reach(chain, headers[-1].height_end + 1)
+        await reach(chain, headers[-1].height_end + SETTLED)
+        await bench.catch_up()
+        states = [
+            [record.state for record in await bench.claims.all() if record.supplier_address == supplier]
+            for supplier in (first, second)
+        ]
+    assert states == [["lost", "lost"], ["settled", "settled"]]
+    assert len(holding.held) == 2, "given up once the window had closed"
+
+
+async def test_a_settlement_that_is_not_told_holds_no_claim_up(chain: LocalChain, world: World) -> None:
+    holding = HoldingChain(chain, "nobody")
+    async with run_node(EchoEngine(), chain=chain, world=world, seen_as=holding) as bench:
+        headers = []
+        for _ in range(2):
+            headers.append(await bench.header())
+            await bench.ask()
+            await reach(chain, headers[-1].height_end + 1)
+        holding.height_held = Height(headers[0].height_end + SETTLED)
+        await reach(chain, headers[1].height_end + SETTLED)
+        with anyio.fail_after(5):
+            while (await get_record(bench, headers[1])).state != "settled":
+                await anyio.lowlevel.checkpoint()
+        assert holding.held
+        assert (await get_record(bench, headers[0])).state == "claimed"
+
+
+async def test_a_claim_that_grew_in_vain_is_recorded_as_the_chain_has_it(
+    chain: LocalChain, world: World
+) -> None:
+    database = open_node_database(None)
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database) as bench:
+        header = await bench.header()
+        await bench.ask()
+        await bench.advance_to(header.height_end + CLAIM_START)
+        claimed = await get_record(bench, header)
+    # The node died with a newer claim on record that never left it.
+    await SqliteClaims(database).save(replace(claimed, root=b"\x07" * 48, relays=5, state="due"))
+    while (await chain.head()).height < header.height_end + CLAIM_START + 3:
+        await chain.make_block()
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database) as bench:
+        found = await get_record(bench, header)
+        assert (found.state, found.root, found.relays) == ("claimed", claimed.root, 1)
+        await bench.advance_to(header.height_end + SETTLED)
+        assert (await get_record(bench, header)).relays == 1
+    database.close()
+
+
+async def test_quick_blocks_under_load_leave_nothing_unpaid(world: World, tmp_path: Path) -> None:
+    genesis = make_genesis(world.names)
+    chain = await LocalChain.open(tmp_path / "chain.db", genesis, instant=True)
+    await world.stake(chain.submit)
+    while (await chain.head()).height % 4 != 1:
+        await chain.make_block()
+    await chain.aclose()
+    chain = await LocalChain.open(tmp_path / "chain.db", genesis)
+    served: list[int] = []
+    database = open_node_database(tmp_path / "node.db")
+
+    async def ask_often(bench: NodeBench) -> None:
+        for _ in range(25):
+            served.append((await bench.post(await bench.relay())).status)
+
+    async with (
+        run_node(EchoEngine(), chain=chain, world=world, database=database, queue_max=64) as bench,
+        anyio.create_task_group() as blocks,
+    ):
+        await blocks.start(chain.run, 0.05)
+        async with anyio.create_task_group() as clients:
+            for _ in range(30):
+                clients.start_soon(ask_often, bench)
+        with anyio.fail_after(20):
+            async for _ in chain.follow():
+                if not await bench.count_logged():
+                    break
+        records = await bench.claims.all()
+        blocks.cancel_scope.cancel()
+    database.close()
+    await chain.aclose()
+    assert served.count(200) > 500
+    assert {record.state for record in records} == {"settled"}
+    assert sum(record.relays for record in records) == bench.node.counts["served"]
+
+
+class FailingLog:
+    """A log whose reads fail, while told to."""
+
+    def __init__(self, log: SqliteRelayLog) -> None:
+        self._log = log
+        self.fails = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    async def relays(self, session_id: str, supplier: str) -> Any:
+        if self.fails:
+            raise OSError("disk I/O error")
+        return await self._log.relays(session_id, supplier)
+
+
+async def test_a_log_that_cannot_be_read_is_read_again_at_the_next_block(
+    chain: LocalChain, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = open_node_database(None)
+    log = FailingLog(SqliteRelayLog(database))
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database, relay_log=log) as bench:
+        header = await bench.header()
+        await bench.ask()
+        await bench.advance_to(header.height_end + CLAIM_START)
+        assert "disk I/O error" in caplog.text
+        log.fails = False
+        await bench.advance_to(header.height_end + SETTLED)
+        assert (await get_record(bench, header)).state == "settled"
+    database.close()
+
+
+async def test_a_log_that_cannot_be_read_at_the_start_is_one_clear_line(
+    chain: LocalChain, world: World
+) -> None:
+    database = open_node_database(None)
+    log = FailingLog(SqliteRelayLog(database))
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database) as bench:
+        await bench.ask()
+    node = Node(chain=chain, suppliers=[], relay_log=log, claims=SqliteClaims(database))
+    with pytest.raises(ConfigError, match="disk I/O error"):
+        await node.run()
+    database.close()
 
 
 NODE = """

@@ -10,7 +10,7 @@ from joey.core.protocol.params import MAINNET, MINIMAL
 from joey.core.protocol.windows import compute_claim_window, compute_grace_end
 from joey.core.trie.smst import SessionTrie, read_root
 from joey.core.units import ComputeUnits, Height
-from joey.node.miner import compute_claim_start, fold_relays
+from joey.node.miner import compute_claim_start, compute_cutoff, fold_relays
 from joey.ports.stores import LoggedRelay
 
 UNITS = ComputeUnits(3000)
@@ -59,12 +59,18 @@ def test_a_claim_is_sent_in_time_and_after_the_grace_period(shared: object) -> N
     assert isinstance(shared, type(MINIMAL.shared))
     end = Height(100)
     start, window = compute_claim_start(end, shared), compute_claim_window(end, shared)
-    assert start == window.open
-    assert start > compute_grace_end(end, shared)
+    assert compute_grace_end(end, shared) < start <= compute_cutoff(end, shared) < window.close
     assert start + 1 in window
+
+
+def test_a_claim_aims_at_the_first_block_of_its_window_and_leaves_it_open_for_late_answers() -> None:
+    window = compute_claim_window(Height(100), MINIMAL.shared)
+    assert compute_claim_start(Height(100), MINIMAL.shared) == window.open - 1
+    assert compute_cutoff(Height(100), MINIMAL.shared) == window.open
 
 
 def test_a_window_of_one_block_is_aimed_at_from_the_block_before() -> None:
     shared = replace(MINIMAL.shared, claim_window_close_offset_blocks=0)
     window = compute_claim_window(Height(100), shared)
     assert compute_claim_start(Height(100), shared) == window.open - 1
+    assert compute_cutoff(Height(100), shared) == window.open - 1
