@@ -10,6 +10,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from joey.core.crypto.keys import PrivateKey
+from joey.core.offers.answers import ANSWER_BYTES_MAX
 from joey.core.offers.offer import ServiceOffer
 from joey.gateway.access import Access
 from joey.gateway.dispatch import Dispatcher, Line
@@ -48,7 +49,7 @@ class Gateway:
     `delegations` has one application for each service that `offers` name. `routing` replaces the
     built-in policy, which goes by reputation. `on_outcome` hears of every attempt that ended, in the
     event loop. At most `attempts_max` suppliers are asked for one request, within `deadline_s`;
-    `answer_bytes_max` bounds one answer, `connections_max` the connections to one supplier.
+    `answer_bytes_max` bounds the body of one answer, `connections_max` the connections to one supplier.
 
     Raises `ConfigError` when an offer has no application, or two offers the same model name.
     """
@@ -70,14 +71,14 @@ class Gateway:
         on_outcome: Callable[[RelayOutcome], None] | None = None,
         attempts_max: int = 3,
         deadline_s: float = 120.0,
-        answer_bytes_max: int = 4 * 1024 * 1024,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
         connections_max: int = 1024,
     ) -> None:
         self._on_outcome = on_outcome
         self._learning = ReputationRouting(entropy)
         self._sessions = SessionCache(chain)
         self._usage = UsageCounter(usage, clock)
-        self._http = HttpClient(body_bytes_max=2 * answer_bytes_max, connections_max=connections_max)
+        self._http = HttpClient(body_bytes_max=answer_bytes_max, connections_max=connections_max)
         public_keys = PublicKeys(chain)
         lines: dict[str, Line] = {}
         for service_id, delegation in delegations.items():
@@ -89,6 +90,7 @@ class Gateway:
             lines,
             self._sessions,
             self._learning if routing is None else routing,
+            self._learning.convict,
             attempts_max=attempts_max,
             deadline_s=deadline_s,
         )

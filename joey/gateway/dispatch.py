@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import anyio
 
-from joey.core.errors import ChainUnavailable, ConfigError, UnknownModel
+from joey.core.errors import ChainUnavailable, ConfigError, EngineFailed, UnknownModel
 from joey.core.offers.limits import check_request
 from joey.core.offers.offer import ServiceOffer
 from joey.core.openai.requests import ModelRequest, read_request
@@ -19,7 +19,10 @@ from joey.relaying.instants import now
 from joey.relaying.session_cache import SessionCache
 from joey.relaying.signing import PreparedSession, RelayCall, SessionSigner
 
-__all__ = ["Dispatcher", "Line", "Order"]
+__all__ = ["Convict", "Dispatcher", "Line", "Order"]
+
+Convict = Callable[[str, Sequence[str]], None]
+"""Told of a service, and of suppliers whose engines failed at a request that another's then served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Dispatcher:
         lines: Mapping[str, Line],
         sessions: SessionCache,
         routing: RoutingPolicy,
+        convict: Convict,
         *,
         attempts_max: int,
         deadline_s: float,
@@ -70,6 +74,7 @@ class Dispatcher:
         self._lines = lines
         self._sessions = sessions
         self._routing = routing
+        self._convict = convict
         self._attempts_max = attempts_max
         self._deadline_s = deadline_s
 
@@ -108,16 +113,25 @@ class Dispatcher:
         ranked = self._routing.rank(prepared.session)
         plan = [supplier for supplier in ranked if supplier.operator_address in prepared.targets]
         del plan[self._attempts_max :]
+        failed: list[str] = []
 
         async def attempt(supplier: Supplier, attempt_deadline: float) -> RelayAnswer | RelayStream:
             address = supplier.operator_address
-            if not order.call.stream:
-                return await line.client.send(prepared, address, order.call, deadline=attempt_deadline)
-            return await line.client.open(
-                prepared, address, order.call, answer_by=attempt_deadline, deadline=deadline
-            )
+            try:
+                if not order.call.stream:
+                    return await line.client.send(prepared, address, order.call, deadline=attempt_deadline)
+                return await line.client.open(
+                    prepared, address, order.call, answer_by=attempt_deadline, deadline=deadline
+                )
+            except EngineFailed:
+                failed.append(address)
+                raise
 
-        return await try_in_turn(plan, attempt, deadline=deadline)
+        answer = await try_in_turn(plan, attempt, deadline=deadline)
+        status = answer.response.status if isinstance(answer, RelayAnswer) else answer.status
+        if failed and status == 200:
+            self._convict(order.offer.service_id, failed)
+        return answer
 
     async def _prepare(self, line: Line, service_id: str, deadline: float) -> PreparedSession:
         session = self._sessions.find(line.application_address, service_id)

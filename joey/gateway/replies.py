@@ -102,8 +102,6 @@ def make_answer_headers(answer: RelayAnswer | RelayStream, offer: ServiceOffer) 
     if response.status >= 400:
         # The relay is complete and paid; the same request would be paid again.
         headers.append(("x-should-retry", "false"))
-        if response.status == 429:
-            headers.append(("retry-after", _RETRY_AFTER_S))
     return headers
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-from joey.core.errors import JoeyError, Rejection, SupplierError
-from joey.core.openai.events import EventSplitter, is_end_mark
+from joey.core.errors import ClientError, JoeyError, Rejection, SupplierError
+from joey.core.openai.events import EndMarkGate
 from joey.core.openai.failures import encode_failure_event
 from joey.relaying.client import RelayStream
 
@@ -23,24 +23,17 @@ async def relay_events(stream: RelayStream, ended: Ended) -> AsyncGenerator[byte
     proof, one event with an OpenAI error ends it instead. `ended(fault, complete)` is called once,
     also when the client leaves (`None`, `False`).
     """
-    splitter = EventSplitter()
-    held: list[bytes] = []
+    gate = EndMarkGate()
     fault: JoeyError | None = None
     complete = False
     try:
         async with aclosing(stream.chunks()) as chunks:
             async for data in chunks:
-                events = splitter.feed(data)
-                if not held:
-                    marks = (number for number, event in enumerate(events) if is_end_mark(event))
-                    count = next(marks, len(events))
-                    if count:
-                        yield b"".join(events[:count])
-                    events = events[count:]
-                held += events
+                if passed := gate.feed(data):
+                    yield passed
         complete = True
-        yield b"".join(held) + splitter.rest
-    except (SupplierError, Rejection) as error:
+        yield gate.held
+    except (SupplierError, Rejection, ClientError) as error:
         fault = error
         yield encode_failure_event(error)
     finally:

@@ -50,25 +50,42 @@ class HttpClient:
         self._pools: dict[Origin, Pool] = {}
         self._closed = False
 
-    async def request(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
+    async def request(
+        self,
+        request: HttpRequest,
+        *,
+        deadline: float,
+        retry_idle: bool = True,
+        body_bytes_max: int | None = None,
+    ) -> HttpResponse:
         """Send a request and return the whole response, whatever its status; redirects are not followed.
 
-        `deadline` is an instant of the event loop's clock, in seconds, and covers all. Raises a
+        `deadline` is an instant of the event loop's clock, in seconds, and covers all. A kept connection
+        that the peer closes without a byte is replaced and the request sent again, unless `retry_idle`
+        is False: the peer may have acted on it. `body_bytes_max` replaces the client's. Raises a
         `TransportError`, and `ValueError` for a header that cannot be sent.
         """
-        exchange = ClientExchange(self, request, deadline, whole=True)
+        exchange = ClientExchange(self, request, deadline, retry_idle, body_bytes_max, whole=True)
         try:
             connection = await exchange.start()
             return HttpResponse(connection.status, connection.headers, connection.take())
         finally:
             exchange.finish()
 
-    def open(self, request: HttpRequest, *, deadline: float) -> AbstractAsyncContextManager[ClientExchange]:
+    def open(
+        self,
+        request: HttpRequest,
+        *,
+        deadline: float,
+        retry_idle: bool = True,
+        body_bytes_max: int | None = None,
+    ) -> AbstractAsyncContextManager[ClientExchange]:
         """Send a request; the context is entered when the response's head is there.
 
-        Leaving it before the end of the body cuts the connection at once. Errors as in `request`.
+        Leaving it before the end of the body cuts the connection at once. Arguments and errors as in
+        `request`.
         """
-        return ClientExchange(self, request, deadline, whole=False)
+        return ClientExchange(self, request, deadline, retry_idle, body_bytes_max, whole=False)
 
     async def aclose(self) -> None:
         """Close all idle connections, and those in use when their exchange ends."""
@@ -109,10 +126,21 @@ class HttpClient:
 class ClientExchange:
     """One request and its response while it arrives: entered when the head is there."""
 
-    def __init__(self, client: HttpClient, request: HttpRequest, deadline: float, *, whole: bool) -> None:
+    def __init__(
+        self,
+        client: HttpClient,
+        request: HttpRequest,
+        deadline: float,
+        retry_idle: bool,
+        body_bytes_max: int | None,
+        *,
+        whole: bool,
+    ) -> None:
         self._client = client
         self._request = request
         self._deadline = deadline
+        self._retry_idle = retry_idle
+        self._body_bytes_max = client.body_bytes_max if body_bytes_max is None else body_bytes_max
         self._whole = whole
         self._pool: Pool | None = None
         self._connection: ClientConnection | None = None
@@ -133,10 +161,14 @@ class ClientExchange:
         connection = await self._send(head, fresh=False)
         try:
             await self._wait(connection)
-        except ConnectionLost:
+        except ConnectionLost as error:
             if not connection.reused or connection.answered:
                 raise
             # The server closed a kept connection just as we used it, and answered nothing.
+            error.was_kept = True
+            if not self._retry_idle:
+                self._pool.discard_idle()  # they are no younger: the caller's next try must be a fresh one
+                raise
             self.finish()
             connection = await self._send(head, fresh=True)
             await self._wait(connection)
@@ -156,7 +188,7 @@ class ClientExchange:
             deadline=self._deadline,
             head_only=self._request.method == "HEAD",
             whole=self._whole,
-            body_bytes_max=self._client.body_bytes_max,
+            body_bytes_max=self._body_bytes_max,
         )
         return connection
 

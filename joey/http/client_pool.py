@@ -81,10 +81,14 @@ class Pool:
     def close(self) -> None:
         """Close idle connections; those in use are closed when released."""
         self._closed = True
-        while self._idle:
-            self._discard(self._idle.popleft())
+        self.discard_idle()
         while self._hand(None):
             pass
+
+    def discard_idle(self) -> None:
+        """Close the connections that no exchange goes over."""
+        while self._idle:
+            self._discard(self._idle.popleft())
 
     def _take_idle(self) -> ClientConnection | None:
         oldest = asyncio.get_running_loop().time() - self._idle_timeout_s

@@ -36,7 +36,13 @@ class ConnectionFailed(TransportError):
 
 
 class ConnectionLost(TransportError):
-    """The peer closed, or the network cut, a connection before the response was whole."""
+    """The peer closed, or the network cut, a connection before the response was whole.
+
+    `was_kept` is True when that was a connection kept from an earlier exchange and not a byte of the
+    response had come: most often the peer closed it for its age just as it was used again.
+    """
+
+    was_kept = False
 
 
 class TimedOut(TransportError):

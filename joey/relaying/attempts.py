@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -26,19 +27,23 @@ async def try_in_turn(
     the attempts left, so that a supplier that hangs leaves time for the next; the last one gets all
     the rest. Another supplier is tried after any `SupplierError`, and after any `Rejection`: a
     rejection is not signed, so one supplier's word must not end a call that another would answer.
+    When the last one's kept connection was closed without a byte, it is asked once more: it is hardly
+    ill, and each attempt is a relay of its own.
 
     Raises `NoSupplierLeft` when none answered: field `causes` holds the codes of all faults, in
     order, and `repeatable` is true when no attempt can have become a paid relay.
     """
     faults: list[SupplierError | Rejection] = []
-    for number, supplier in enumerate(suppliers):
-        started = now()
-        if started >= deadline:
-            break
+    waiting = deque(suppliers)
+    while waiting and (started := now()) < deadline:
+        attempt_deadline = started + (deadline - started) / len(waiting)
+        supplier = waiting.popleft()
         try:
-            return await attempt(supplier, started + (deadline - started) / (len(suppliers) - number))
+            return await attempt(supplier, attempt_deadline)
         except (SupplierError, Rejection) as fault:
             faults.append(fault)
+            if not waiting and fault.fields.get("was_kept") and len(faults) == len(suppliers):
+                waiting.append(supplier)
     causes = tuple(fault.code for fault in faults)
     if causes:
         text = f"no supplier answered; tried {len(causes)}: {', '.join(causes)}"
@@ -52,8 +57,9 @@ async def try_in_turn(
 def _may_be_paid(fault: SupplierError | Rejection) -> bool:
     """Tell whether the supplier may have served, and be paid for, what it did not deliver.
 
-    A rejection comes before the work, and a failed engine is not mined.
+    A rejection comes before the work, and a failed engine is not mined, unless the supplier passed on
+    as an answer what is none.
     """
     if isinstance(fault, Rejection | EngineFailed):
-        return False
+        return fault.fields.get("may_be_paid") is True
     return fault.fields.get("request_sent") is not False

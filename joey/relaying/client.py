@@ -11,15 +11,37 @@ from dataclasses import dataclass
 
 import anyio
 
-from joey.core.errors import DeadlineExceeded, JoeyError, Malformed, Rejection, SupplierError, Unreachable
+from joey.core.errors import (
+    ClientError,
+    DeadlineExceeded,
+    JoeyError,
+    Malformed,
+    Rejection,
+    SupplierError,
+    Unreachable,
+)
 from joey.core.wire.envelope import Headers, HttpRequest, HttpResponse, decode_response
 from joey.core.wire.relay import RelayResponse
-from joey.core.wire.stream import RELAY_STREAM_TYPE, Frame, FrameKind, FrameReader, rebuild_response
+from joey.core.wire.stream import (
+    RELAY_STREAM_TYPE,
+    Frame,
+    FrameKind,
+    FrameReader,
+    StreamTooLarge,
+    rebuild_response,
+)
 from joey.http.client import ClientExchange, HttpClient
 from joey.http.errors import TransportError
 from joey.relaying.instants import now
 from joey.relaying.outcome import RelayOutcome
-from joey.relaying.replies import check_engine_status, read_fault, read_reply, translate, verify_answer
+from joey.relaying.replies import (
+    check_engine_status,
+    make_too_large,
+    read_fault,
+    read_reply,
+    translate,
+    verify_answer,
+)
 from joey.relaying.signing import PreparedSession, RelayCall, SessionSigner, SignedRelay
 
 __all__ = ["RelayAnswer", "RelayClient", "RelayStream"]
@@ -27,6 +49,12 @@ __all__ = ["RelayAnswer", "RelayClient", "RelayStream"]
 _RELAY_TYPE = "application/x-protobuf"
 _HEADERS = (("Content-Type", _RELAY_TYPE), ("Rpc-Type", "4"), ("Accept", _RELAY_TYPE))
 _STREAM_HEADERS = (*_HEADERS[:2], ("Accept", f"{RELAY_STREAM_TYPE}, {_RELAY_TYPE}"))
+_WRAPPING_BYTES_MAX = 64 * 1024
+"""What may come around the body of an answer: its headers in the envelope, and the relay response's own."""
+_FRAMED_BYTES_PER_BYTE = 6
+"""A frame may carry a single byte of the body: five bytes of its own and that one."""
+_READER_SHARE = 0.1
+"""A reader that took this share of a stream's time is to blame when the time runs out."""
 
 Publish = Callable[[RelayOutcome], None]
 
@@ -42,7 +70,10 @@ class RelayAnswer:
 
 
 class RelayClient:
-    """Sends relays of one gateway key. `answer_bytes_max` bounds what one answer may take."""
+    """Sends relays of one gateway key. `answer_bytes_max` bounds the body of an answer, whole or streamed.
+
+    No relay is sent twice: a node refuses it, having perhaps served it. A new attempt is a new relay.
+    """
 
     def __init__(
         self, http: HttpClient, signer: SessionSigner, publish: Publish, *, answer_bytes_max: int
@@ -62,7 +93,12 @@ class RelayClient:
         attempt = self._begin(prepared, supplier_address, call)
         post = HttpRequest("POST", attempt.relay.target.url, _HEADERS, attempt.relay.wire)
         try:
-            reply = await self._http.request(post, deadline=deadline)
+            reply = await self._http.request(
+                post,
+                deadline=deadline,
+                retry_idle=False,
+                body_bytes_max=self._answer_bytes_max + _WRAPPING_BYTES_MAX,
+            )
             return attempt.accept(read_reply(reply))
         except TransportError as error:
             raise attempt.fail(translate(error)) from None
@@ -86,14 +122,20 @@ class RelayClient:
         """
         attempt = self._begin(prepared, supplier_address, call)
         post = HttpRequest("POST", attempt.relay.target.url, _STREAM_HEADERS, attempt.relay.wire)
-        exchange = self._http.open(post, deadline=deadline)
+        exchange = self._http.open(
+            post,
+            deadline=deadline,
+            retry_idle=False,
+            body_bytes_max=_FRAMED_BYTES_PER_BYTE * self._answer_bytes_max + _WRAPPING_BYTES_MAX,
+        )
         stream: RelayStream | None = None
         try:
             with anyio.CancelScope(deadline=answer_by) as scope:
                 arriving = await exchange.__aenter__()
                 if not _is_stream(arriving):
-                    return attempt.accept(read_reply(await _read_whole(arriving)))
-                opening = RelayStream(attempt, arriving, self._answer_bytes_max)
+                    reply = await _read_whole(arriving, self._answer_bytes_max + _WRAPPING_BYTES_MAX)
+                    return attempt.accept(read_reply(reply))
+                opening = RelayStream(attempt, arriving, deadline)
                 await opening.begin()
                 stream = opening
             if scope.cancelled_caught:
@@ -112,7 +154,11 @@ class RelayClient:
     def _begin(self, prepared: PreparedSession, supplier_address: str, call: RelayCall) -> _Attempt:
         started = now()
         return _Attempt(
-            self._signer.sign(prepared, supplier_address, call), started, len(call.body), self._publish
+            self._signer.sign(prepared, supplier_address, call),
+            started,
+            len(call.body),
+            self._answer_bytes_max,
+            self._publish,
         )
 
 
@@ -123,6 +169,7 @@ class _Attempt:
     relay: SignedRelay
     started: float
     bytes_in: int
+    answer_bytes_max: int
     publish: Publish
     first_byte: float | None = None
     bytes_out: int = 0
@@ -130,7 +177,9 @@ class _Attempt:
     def accept(self, response: RelayResponse) -> RelayAnswer:
         """Verify and publish. Raises what is wrong with the response."""
         request = self.relay.request
-        verified = verify_answer(response, request, self.relay.target.public_key)
+        verified = verify_answer(
+            response, request, self.relay.target.public_key, answer_bytes_max=self.answer_bytes_max
+        )
         self.bytes_out = len(verified.response.body)
         self._end(verified.response.status, None, verified.relay_hash)
         return RelayAnswer(
@@ -168,7 +217,7 @@ class _Attempt:
 class RelayStream:
     """An answer while it comes. Its bytes are the supplier's word until `chunks` ends without error."""
 
-    def __init__(self, attempt: _Attempt, exchange: ClientExchange, answer_bytes_max: int) -> None:
+    def __init__(self, attempt: _Attempt, exchange: ClientExchange, deadline: float) -> None:
         request = attempt.relay.request
         self.supplier_address = request.supplier_address
         self.session_id = request.header.session_id
@@ -176,7 +225,10 @@ class RelayStream:
         """Known once the stream has ended and is verified."""
         self._attempt = attempt
         self._exchange = exchange
-        self._reader = FrameReader(answer_bytes_max)
+        self._deadline = deadline
+        self._held_s = 0.0
+        self._resumed = 0.0
+        self._reader = FrameReader(attempt.answer_bytes_max)
         self._head = HttpResponse(0)
         self._body: list[bytes] = []
         self._end: Frame | None = None
@@ -209,26 +261,46 @@ class RelayStream:
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yield the body as it comes and return when it is whole and verified.
 
-        Raises a `SupplierError` or `Rejection` where it breaks off, or is not what was signed.
+        Raises a `SupplierError` or `Rejection` where it breaks off, or is not what was signed, and a
+        `ClientError`, which is published as nobody's fault, when the time ran out on a slow reader.
         """
         try:
-            yield b"".join(self._body)
-            while self._end is None:
+            count = 0
+            while True:
+                if len(self._body) > count:
+                    handed_over = now()
+                    yield b"".join(self._body[count:])
+                    self._resumed = now()
+                    self._held_s += self._resumed - handed_over
+                if self._end is not None:
+                    break
                 count = len(self._body)
                 await self._read()
-                if len(self._body) > count:
-                    yield b"".join(self._body[count:])
             if self.relay_hash is None:
                 self._settle(self._end)
         except TransportError as error:
-            raise self._attempt.fail(translate(error)) from None
+            raise self._fail(translate(error)) from None
         except (SupplierError, Rejection) as fault:
-            self._attempt.fail(fault)
-            raise
+            raise self._fail(fault) from None
 
     async def aclose(self) -> None:
         """End the exchange; before its end this cuts the connection, and with it the engine's work."""
         await self._exchange.__aexit__(None, None, None)
+
+    def _fail(self, fault: SupplierError | Rejection) -> JoeyError:
+        """Publish a fault and return it; or return whose it is, when the supplier was kept waiting."""
+        if isinstance(fault, DeadlineExceeded | Unreachable) and self._is_readers_fault():
+            return ClientError("the answer was read too slowly: its time ran out before its end")
+        return self._attempt.fail(fault)
+
+    def _is_readers_fault(self) -> bool:
+        """Tell whether time ran out while, or because, the client took its time to read.
+
+        While it does, we read nothing from the supplier, who must stop as well, and whose own deadline
+        or patience with us may end first.
+        """
+        allowed_s = self._deadline - self._attempt.started
+        return self._resumed >= self._deadline or self._held_s >= _READER_SHARE * allowed_s
 
     async def _read(self) -> None:
         """Take in what comes next. Raises `TransportError`, `SupplierError` or `Rejection`."""
@@ -246,6 +318,8 @@ class RelayStream:
                     self._take(frame.data)
                 else:
                     self._end = frame
+        except StreamTooLarge:
+            raise make_too_large() from None
         except ValueError:
             raise Malformed("the supplier's stream breaks its framing") from None
 
@@ -273,6 +347,12 @@ def _is_stream(exchange: ClientExchange) -> bool:
     return exchange.status == 200 and content_type.partition(";")[0].strip().lower() == RELAY_STREAM_TYPE
 
 
-async def _read_whole(exchange: ClientExchange) -> HttpResponse:
-    parts = [part async for part in exchange.chunks()]
+async def _read_whole(exchange: ClientExchange, bytes_max: int) -> HttpResponse:
+    parts: list[bytes] = []
+    size = 0
+    async for part in exchange.chunks():
+        size += len(part)
+        if size > bytes_max:
+            raise make_too_large()
+        parts.append(part)
     return HttpResponse(exchange.status, exchange.headers, b"".join(parts))

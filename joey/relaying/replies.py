@@ -24,6 +24,7 @@ from joey.core.errors import (
     Unreachable,
     read_rejection,
 )
+from joey.core.offers.answers import is_answer
 from joey.core.protocol.relays import check_response
 from joey.core.wire.envelope import HttpResponse, decode_response
 from joey.core.wire.relay import (
@@ -34,9 +35,17 @@ from joey.core.wire.relay import (
     decode_relay_response,
     encode_relay,
 )
-from joey.http.errors import BadMessage, MessageTooLarge, TimedOut, TransportError
+from joey.http.errors import BadMessage, ConnectionLost, MessageTooLarge, TimedOut, TransportError
 
-__all__ = ["VerifiedAnswer", "check_engine_status", "read_fault", "read_reply", "translate", "verify_answer"]
+__all__ = [
+    "VerifiedAnswer",
+    "check_engine_status",
+    "make_too_large",
+    "read_fault",
+    "read_reply",
+    "translate",
+    "verify_answer",
+]
 
 _STATUS_FAULTS: dict[int, type[Rejection]] = {
     400: BadRelay,
@@ -60,14 +69,23 @@ class VerifiedAnswer:
 def translate(error: TransportError) -> SupplierError:
     """Return the supplier's fault that a failure of the transport is.
 
-    Field `request_sent` is false when the supplier cannot have seen the request.
+    Field `request_sent` is false when the supplier cannot have seen the request, `was_kept` true when
+    a connection kept from an earlier relay was closed without a byte.
     """
+    if isinstance(error, MessageTooLarge):
+        return make_too_large()
     cls: type[SupplierError] = Unreachable
     if isinstance(error, TimedOut):
         cls = DeadlineExceeded
-    elif isinstance(error, BadMessage | MessageTooLarge):
+    elif isinstance(error, BadMessage):
         cls = Malformed
-    return cls(str(error), request_sent=error.request_sent)
+    was_kept = isinstance(error, ConnectionLost) and error.was_kept
+    return cls(str(error), request_sent=error.request_sent, was_kept=was_kept)
+
+
+def make_too_large() -> EngineFailed:
+    """Return the fault of an answer that is larger than we take: nobody forged it, and it may be paid."""
+    return EngineFailed("the supplier's answer is too large", may_be_paid=True)
 
 
 def read_reply(reply: HttpResponse) -> RelayResponse:
@@ -96,12 +114,14 @@ def read_fault(error: RelayMinerError) -> Rejection | SupplierError:
     return read_rejection(codespace, error.code, error.description, "")
 
 
-def verify_answer(response: RelayResponse, request: RelayRequest, public_key: bytes) -> VerifiedAnswer:
+def verify_answer(
+    response: RelayResponse, request: RelayRequest, public_key: bytes, *, answer_bytes_max: int
+) -> VerifiedAnswer:
     """Return the engine's answer once it is proven to be this supplier's, in this session.
 
-    Raises a `ProtocolViolation`, or `EngineFailed` for an engine's status that is no answer. The
-    network's signature does not name the request: an older answer of the same supplier in the same
-    session cannot be told from a new one.
+    Raises a `ProtocolViolation`, or `EngineFailed` for an engine's status that is no answer and for a
+    body of more than `answer_bytes_max`. The network's signature does not name the request: an older
+    answer of the same supplier in the same session cannot be told from a new one.
     """
     check_response(response, request, public_key)
     try:
@@ -109,10 +129,17 @@ def verify_answer(response: RelayResponse, request: RelayRequest, public_key: by
     except ValueError:
         raise Malformed("the payload of the supplier's answer is no HTTP response") from None
     check_engine_status(answer.status)
+    if len(answer.body) > answer_bytes_max:
+        raise make_too_large()
     return VerifiedAnswer(answer, compute_relay_hash(encode_relay(request, response)))
 
 
 def check_engine_status(status: int) -> None:
-    """Raise `EngineFailed` unless a status can be a client's answer: 200 to 299 with a body, or 4xx."""
-    if not (200 <= status < 300 or 400 <= status < 500) or status in (204, 205):
-        raise EngineFailed(f"the supplier's engine answered with status {status}", status=status)
+    """Raise `EngineFailed` unless an engine's response is an answer: our nodes are paid for no other.
+
+    A supplier of another make that passes it on all the same may have signed it to be paid.
+    """
+    if not is_answer(status):
+        raise EngineFailed(
+            f"the supplier's engine answered with status {status}", status=status, may_be_paid=True
+        )

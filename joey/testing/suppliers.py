@@ -204,10 +204,11 @@ class SupplierDouble:
         self.url = ""
         self._chain = chain
         self._scope = anyio.CancelScope()
+        self._server: HttpServer | None = None
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; `url` is set once it is started."""
-        server = HttpServer(
+        server = self._server = HttpServer(
             self._handle,
             host="127.0.0.1",
             port=0,
@@ -223,6 +224,12 @@ class SupplierDouble:
     def stop(self) -> None:
         """Die: connections are cut, new ones refused."""
         self._scope.cancel()
+
+    def hang_up(self) -> None:
+        """Cut every connection without a word, and go on serving on new ones."""
+        assert self._server is not None, "the supplier is not started"
+        for connection in tuple(self._server.connections):
+            connection.abort()
 
     async def _handle(self, request: ServerRequest) -> Response:
         served = await self._read(request)

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joey.core.errors import InvalidRequest
+from joey.core.openai import requests
 from joey.core.openai.requests import CHAT_COMPLETIONS, COMPLETIONS, read_request
 
 LONG = "x€" * 100
 LONG_BYTES = len(LONG.encode())
 PATHS = (CHAT_COMPLETIONS, COMPLETIONS)
-FREE = ("user", "stop", "metadata", "model")
+FREE = requests._CONTROLS
 
 NAMES = st.sampled_from(["content", "role", "type", "text", "name", "tool_calls", "image_url", "new"])
 

@@ -2,13 +2,15 @@
 
 Gateway, node and engine each parse the client's bytes. Refused is whatever two parsers may read
 differently: a member named twice, numbers JSON has no word for or that have thousands of digits,
-half surrogate pairs, other encodings than UTF-8, nesting without end.
+half surrogate pairs, other encodings than UTF-8, nesting without end. Refused is also a body of
+thousands of lists and objects: it would hold up everybody else's calls while it is read.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 from joey.core.errors import InvalidRequest
@@ -16,8 +18,13 @@ from joey.core.errors import InvalidRequest
 __all__ = ["read_members"]
 
 _DEPTH_MAX = 100
+_STRUCTURES_MAX = 4096
 _DIGITS_MAX = 400
 _PARAM_LENGTH_MAX = 64
+
+
+# Possessive, and content to end with the text: no input makes it look at a byte twice.
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 
 class _BadNumber(ValueError):
@@ -36,8 +43,11 @@ def read_members(body: bytes) -> dict[str, Any]:
     """
     try:
         text = body.decode("utf-8")
+        structures = _count_structures(text)
+        if structures > _STRUCTURES_MAX:
+            raise _refuse(f"has more than {_STRUCTURES_MAX} lists and objects")
         members = _DECODER.decode(text)
-        if text.count("[") + text.count("{") > _DEPTH_MAX:
+        if structures > _DEPTH_MAX:
             _check_depth(members)
         if "\\u" in text:
             json.dumps(members, ensure_ascii=False).encode("utf-8")
@@ -63,6 +73,15 @@ def _refuse(what: str, param: str | None = None) -> InvalidRequest:
     if param is not None and (len(param) > _PARAM_LENGTH_MAX or not param.isidentifier()):
         param = None
     return InvalidRequest(f"the body {what}", param=param)
+
+
+def _count_structures(text: str) -> int:
+    """Return how many lists and objects a JSON text has; of few, those in its strings count too."""
+    count = text.count("[") + text.count("{")
+    if count <= _STRUCTURES_MAX:
+        return count
+    bare = _STRING.sub("", text)
+    return bare.count("[") + bare.count("{")
 
 
 def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

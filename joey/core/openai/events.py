@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["EventSplitter", "is_end_mark"]
+__all__ = ["EndMarkGate", "EventSplitter", "is_end_mark"]
 
 # Atomic groups: a carriage return with its line feed is one line end, never two.
 _EVENT_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _END_LONGEST = 4
+_END_MARK = b"[DONE]"
+_BLANK_LINES = (b"\n\n", b"\r\n\r\n")
 
 
 class EventSplitter:
@@ -46,8 +48,38 @@ class EventSplitter:
 
 def is_end_mark(event: bytes) -> bool:
     """Tell whether an event's data begins with `[DONE]`, by which OpenAI ends a stream."""
-    if b"[DONE]" not in event:
+    if _END_MARK not in event:
         return False
     lines = _LINE_END.split(event.removeprefix(b"\xef\xbb\xbf"))
     data = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
-    return b"\n".join(data).lstrip().startswith(b"[DONE]")
+    return b"\n".join(data).lstrip().startswith(_END_MARK)
+
+
+class EndMarkGate:
+    """Lets whole events pass, and holds back the end mark and all that follows it."""
+
+    def __init__(self) -> None:
+        self._splitter = EventSplitter()
+        self._is_between = True
+        self._held: list[bytes] = []
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes, which arrive cut anywhere, and return those that may pass; often none."""
+        if self._held:
+            self._held.append(data)
+            return b""
+        if self._is_between and _END_MARK not in data and data.endswith(_BLANK_LINES):
+            # Nearly always: whole events, none of which is the mark. No need to look for their ends.
+            return data
+        events = self._splitter.feed(data)
+        self._is_between = not self._splitter.rest
+        marks = (number for number, event in enumerate(events) if is_end_mark(event))
+        count = next(marks, len(events))
+        if count < len(events):
+            self._held = [*events[count:], self._splitter.rest]
+        return b"".join(events[:count])
+
+    @property
+    def held(self) -> bytes:
+        """What has not passed: the mark and all after it, or an event that is not whole."""
+        return b"".join(self._held) if self._held else self._splitter.rest

@@ -13,11 +13,16 @@ steer sampling and are not shown to a model. Token ids count one token each.
 
 **What counts as a maximum out.** The largest of all members by which some engine takes one, because
 the engine may prefer another than OpenAI's: llama.cpp obeys `n_predict` before `max_tokens`.
+
+**What is held to its form.** Members that engines fail on, with a 5xx, instead of refusing them: a
+caller's slip must not look like a supplier's failure. And log probabilities are bounded as OpenAI
+bounds them, because an answer grows with them.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -44,8 +49,17 @@ _TOKENS_OUT = (
     "num_predict",
 )
 _CHOICES = ("n", "best_of", "n_cmpl", "num_return_sequences")
-_READ = frozenset({"model", "messages", "prompt", "stream", *_TOKENS_OUT, *_CHOICES})
-_CONTROLS = _READ - {"messages", "prompt"} | frozenset(
+_PROBABILITIES = ("top_logprobs", "n_probs", "prompt_logprobs")
+_PROBABILITIES_MAX = 20
+_COMPLETION_LOGPROBS_MAX = 5
+_REASONING_FORMATS = ("none", "auto", "deepseek", "deepseek-legacy")
+"""Source: llama.cpp, common_reasoning_format_from_name."""
+
+_SHOWN = frozenset({"messages", "prompt", "tools"})
+_READ = _SHOWN | frozenset(
+    {"model", "stream", "logprobs", "reasoning_format", *_TOKENS_OUT, *_CHOICES, *_PROBABILITIES}
+)
+_CONTROLS = _READ - _SHOWN | frozenset(
     {
         "cache_salt",
         "logit_bias",
@@ -65,6 +79,7 @@ _CONTROLS = _READ - {"messages", "prompt"} | frozenset(
     }
 )
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_MESSAGE_TEXTS = frozenset({"name", "tool_call_id", "reasoning_content"})
 _TEXT_PARTS = ("text", "refusal", "input_text", "output_text")
 
 
@@ -104,20 +119,24 @@ def read_request(path: str, body: bytes) -> ModelRequest:
     stream = members.get("stream")
     if stream is not None and not isinstance(stream, bool):
         _refuse("stream", "must be true or false")
+    _check_probabilities(path, members)
+    _check_reasoning_format(members.get("reasoning_format"))
+    _check_tools(members.get("tools"))
     text_param, read_text = _TEXTS[path]
-    inputs, text_bytes, token_ids = read_text(members.get(text_param))
+    texts: list[object] = []
+    inputs, token_ids = read_text(members.get(text_param), texts)
     for name, value in members.items():
         if name not in _CONTROLS and name != text_param:
-            if name.casefold() in _READ and name not in _READ:
+            if name not in _READ and name.casefold() in _READ:
                 raise InvalidRequest("a member differs from a known one only in case", param=name.casefold())
             if isinstance(value, str | list | dict):
-                text_bytes += _measure(value)
+                texts.append(value)
     tokens_out_param, tokens_out = _read_largest(members, _TOKENS_OUT)
     _, choices = _read_largest(members, _CHOICES)
     prompts = inputs if path == COMPLETIONS else 1
     return ModelRequest(
         model=model,
-        messages_text_bytes=text_bytes,
+        messages_text_bytes=_measure(texts),
         tokens_out_max_requested=tokens_out,
         choices=(choices or 1) * prompts,
         stream=bool(stream),
@@ -132,52 +151,119 @@ def _refuse(param: str, what: str) -> NoReturn:
     raise InvalidRequest(f"{param!r} {what}", param=param)
 
 
-def _read_messages(messages: object) -> tuple[int, int, int]:
-    """Return the number of messages and the bytes of their text."""
+def _check_probabilities(path: str, members: dict[str, Any]) -> None:
+    """Hold to OpenAI's bounds how many alternatives are told for each token."""
+    for name in _PROBABILITIES:
+        _check_count(name, members.get(name), _PROBABILITIES_MAX)
+    logprobs = members.get("logprobs")
+    if path == COMPLETIONS:
+        _check_count("logprobs", logprobs, _COMPLETION_LOGPROBS_MAX)
+    elif logprobs is not None and not isinstance(logprobs, bool):
+        _refuse("logprobs", "must be true or false")
+
+
+def _check_count(name: str, value: object, maximum: int) -> None:
+    if value is not None and (type(value) is not int or not 0 <= value <= maximum):
+        _refuse(name, f"must be an integer from 0 to {maximum}")
+
+
+def _check_reasoning_format(value: object) -> None:
+    if value is not None and value not in _REASONING_FORMATS:
+        _refuse("reasoning_format", f"must be one of {', '.join(_REASONING_FORMATS)}")
+
+
+def _check_tools(tools: object) -> None:
+    """Hold tools to their form; a function's parameters are the engine's to judge."""
+    if tools is None:
+        return
+    if not isinstance(tools, list):
+        _refuse("tools", "must be a list of tools")
+    for number, tool in enumerate(tools):
+        function = _read_function(tool, f"tools[{number}]")
+        _check_text(function.get("description"), f"tools[{number}].function.description")
+
+
+def _check_tool_calls(calls: object, param: str) -> None:
+    if calls is None:
+        return
+    if not isinstance(calls, list):
+        _refuse(param, "must be a list of calls")
+    for number, call in enumerate(calls):
+        function = _read_function(call, f"{param}[{number}]")
+        _check_text(call.get("id"), f"{param}[{number}].id")
+        if not isinstance(function.get("arguments"), str | dict):
+            _refuse(f"{param}[{number}].function.arguments", "must be the JSON of the arguments, as text")
+
+
+def _read_function(tool: Any, param: str) -> dict[str, Any]:
+    """Return the function of a tool or of a call to one; engines know no other kind."""
+    if not isinstance(tool, dict):
+        _refuse(param, "must be an object")
+    if tool.get("type") != "function":
+        _refuse(f"{param}.type", "must be 'function'")
+    function = tool.get("function")
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        _refuse(f"{param}.function", "must be an object with a name")
+    return function
+
+
+def _check_text(value: object, param: str) -> None:
+    if value is not None and not isinstance(value, str):
+        _refuse(param, "must be text")
+
+
+def _read_messages(messages: object, texts: list[object]) -> tuple[int, int]:
+    """Return the number of messages and that of token ids, none; what is text in goes to `texts`."""
     if not isinstance(messages, list) or not messages:
         _refuse("messages", "must be a list of at least one message")
-    text_bytes = 0
     for number, message in enumerate(messages):
         if not isinstance(message, dict):
             _refuse(f"messages[{number}]", "must be an object")
+        if not isinstance(message.get("role"), str):
+            _refuse(f"messages[{number}].role", "must be text: who speaks")
         for name, value in message.items():
             if name == "content":
-                text_bytes += _read_content(value, f"messages[{number}].content")
-            elif name != "role" or not isinstance(value, str) or value not in _ROLES:
-                text_bytes += _measure(value)
-    return len(messages), text_bytes, 0
+                _read_content(value, texts, f"messages[{number}].content")
+            elif name != "role" or value not in _ROLES:
+                texts.append(value)
+            if name == "tool_calls":
+                _check_tool_calls(value, f"messages[{number}].tool_calls")
+            elif name in _MESSAGE_TEXTS:
+                _check_text(value, f"messages[{number}].{name}")
+    return len(messages), 0
 
 
-def _read_content(content: object, param: str) -> int:
-    """Return the bytes of a message's content; a part that is no text has no rule to be counted by."""
-    if content is None:
-        return 0
-    if isinstance(content, str):
-        return _count_bytes(content)
+def _read_content(content: object, texts: list[object], param: str) -> None:
+    """Gather a message's content; a part that is no text has no rule to be counted by."""
+    if content is None or isinstance(content, str):
+        texts.append(content)
+        return
     if not isinstance(content, list):
         _refuse(param, "must be text or a list of parts")
-    text_bytes = 0
     for number, part in enumerate(content):
         if isinstance(part, str):
-            text_bytes += _count_bytes(part)
-        elif isinstance(part, dict) and any(part.get("type") == kind for kind in _TEXT_PARTS):
-            text_bytes += sum(_measure(value) for name, value in part.items() if name != "type")
+            texts.append(part)
+        elif isinstance(part, dict) and part.get("type") in _TEXT_PARTS:
+            if part["type"] != "refusal" and not isinstance(part.get("text"), str):
+                _refuse(f"{param}[{number}].text", "must be text")
+            texts.extend(value for name, value in part.items() if name != "type")
         else:
             _refuse(f"{param}[{number}]", "must be a part of text: this service takes no other kind")
-    return text_bytes
 
 
-def _read_prompt(prompt: object) -> tuple[int, int, int]:
-    """Return the number of prompts, the bytes of their text and how many token ids they hold."""
+def _read_prompt(prompt: object, texts: list[object]) -> tuple[int, int]:
+    """Return the number of prompts and how many token ids they hold; their text goes to `texts`."""
     if isinstance(prompt, str):
-        return 1, _count_bytes(prompt), 0
+        texts.append(prompt)
+        return 1, 0
     if isinstance(prompt, list) and prompt:
         if all(isinstance(item, str) for item in prompt):
-            return len(prompt), sum(map(_count_bytes, prompt)), 0
+            texts.extend(prompt)
+            return len(prompt), 0
         if _are_token_ids(prompt):
-            return 1, 0, len(prompt)
+            return 1, len(prompt)
         if all(isinstance(item, list) and item and _are_token_ids(item) for item in prompt):
-            return len(prompt), 0, sum(map(len, prompt))
+            return len(prompt), sum(map(len, prompt))
     _refuse("prompt", "must be text, token ids, or a list of only one of these")
 
 
@@ -204,13 +290,20 @@ def _count_bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def _measure(value: object) -> int:
-    """Return the bytes a value counts: of a string itself, of anything else its compact JSON."""
-    if value is None:
-        return 0
-    if isinstance(value, str):
-        return _count_bytes(value)
-    return _count_bytes(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+def _measure(values: Iterable[object]) -> int:
+    """Return the bytes that values count: a string its own, null none, anything else its compact JSON."""
+    text_bytes = 0
+    structures: list[object] = []
+    for value in values:
+        if isinstance(value, str):
+            text_bytes += _count_bytes(value)
+        elif value is not None:
+            structures.append(value)
+    if structures:
+        # In one list, because an encoder's start costs more than most values; less its commas and brackets.
+        text_bytes += _count_bytes(_COMPACT.encode(structures)) - len(structures) - 1
+    return text_bytes
 
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 _TEXTS = {CHAT_COMPLETIONS: ("messages", _read_messages), COMPLETIONS: ("prompt", _read_prompt)}

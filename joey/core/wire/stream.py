@@ -16,8 +16,10 @@ same as if the answer had been sent whole; `rebuild_response` puts the payload b
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import struct
+from dataclasses import replace
 from enum import IntEnum
+from typing import NamedTuple
 
 from joey.core.wire.envelope import HttpResponse, encode_response
 from joey.core.wire.relay import RelayResponse, decode_relay_response, encode_relay_response
@@ -27,6 +29,7 @@ __all__ = [
     "Frame",
     "FrameKind",
     "FrameReader",
+    "StreamTooLarge",
     "encode_end",
     "encode_error",
     "encode_frame",
@@ -36,8 +39,10 @@ __all__ = [
 
 RELAY_STREAM_TYPE = "application/vnd.joey.relay-stream"
 
-_HEAD_BYTES = 5
+_FRAME_HEAD = struct.Struct(">BI")
 _LENGTH_MAX = 0xFFFFFFFF
+_BODILESS_BYTES_MAX = 64 * 1024
+"""The most bytes of a head, end or error frame: headers, or a signature with its session header."""
 
 
 class FrameKind(IntEnum):
@@ -49,11 +54,15 @@ class FrameKind(IntEnum):
     ERROR = 3
 
 
-_LAST = (FrameKind.END, FrameKind.ERROR)
+_KINDS = tuple(FrameKind)
+_HEAD_KIND, _BODY_KIND = FrameKind.HEAD, FrameKind.BODY
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class StreamTooLarge(ValueError):
+    """A stream has more bytes than its reader takes; nothing else is wrong with it."""
+
+
+class Frame(NamedTuple):
     """One frame as it was read."""
 
     kind: FrameKind
@@ -66,7 +75,7 @@ def encode_frame(kind: FrameKind, data: bytes) -> bytes:
         raise ValueError("a body frame carries at least one byte")
     if len(data) > _LENGTH_MAX:
         raise ValueError(f"a frame carries at most {_LENGTH_MAX} bytes, not {len(data)}")
-    return bytes((kind,)) + len(data).to_bytes(4, "big") + data
+    return _FRAME_HEAD.pack(kind, len(data)) + data
 
 
 def encode_head(response: HttpResponse) -> bytes:
@@ -98,13 +107,15 @@ def rebuild_response(end: Frame, head: HttpResponse, body: bytes) -> RelayRespon
 class FrameReader:
     """Splits a byte stream into frames and holds it to their order.
 
-    `bytes_max` bounds the data of all frames together. After an error the reader is of no use.
+    `body_bytes_max` bounds the body, which is the data of all body frames together; every other
+    frame has its own, fixed bound. After an error the reader is of no use.
     """
 
-    def __init__(self, bytes_max: int) -> None:
-        self._bytes_left = bytes_max
-        self._bytes_max = bytes_max
-        self._buffer = bytearray()
+    def __init__(self, body_bytes_max: int) -> None:
+        self._body_bytes_left = body_bytes_max
+        self._body_bytes_max = body_bytes_max
+        self._parts: list[bytes] = []
+        self._missing = 0
         self._begun = False
         self._finished = False
 
@@ -116,38 +127,55 @@ class FrameReader:
     def feed(self, data: bytes) -> list[Frame]:
         """Take the next bytes and return the frames that they complete.
 
-        Raises `ValueError` for an unknown kind, a frame out of order, an empty body frame, bytes
-        after the last frame, or more than `bytes_max`.
+        Raises `ValueError` for an unknown kind, a frame out of order, an empty body frame or bytes
+        after the last frame, and `StreamTooLarge` for more than is taken.
         """
-        self._buffer += data
+        if len(data) < self._missing:
+            # In the middle of a frame: gathered, and joined once it is whole.
+            self._parts.append(data)
+            self._missing -= len(data)
+            return []
+        if self._parts:
+            data = b"".join((*self._parts, data))
+            self._parts.clear()
         frames = []
-        position = 0
-        while len(self._buffer) - position >= _HEAD_BYTES and not self._finished:
-            kind, length = self._read_head(position)
-            end = position + _HEAD_BYTES + length
-            if end > len(self._buffer):
+        position, size, self._missing = 0, len(data), 0
+        while position < size:
+            if self._finished:
+                raise ValueError("bytes after the last frame")
+            begin = position + _FRAME_HEAD.size
+            if begin > size:
+                self._missing = begin - size
                 break
-            frames.append(Frame(kind, bytes(self._buffer[position + _HEAD_BYTES : end])))
+            number, length = _FRAME_HEAD.unpack_from(data, position)
+            kind = self._check_head(number, length)
+            end = begin + length
+            if end > size:
+                self._missing = end - size
+                break
+            frames.append(Frame(kind, data[begin:end]))
             position = end
-            self._bytes_left -= length
             self._begun = True
-            self._finished = kind in _LAST
-        del self._buffer[:position]
-        if self._finished and self._buffer:
-            raise ValueError("bytes after the last frame")
+            if kind is _BODY_KIND:
+                self._body_bytes_left -= length
+            else:
+                self._finished = kind is not _HEAD_KIND
+        if position < size:
+            self._parts.append(data[position:])
         return frames
 
-    def _read_head(self, position: int) -> tuple[FrameKind, int]:
-        """Return kind and length of the frame at `position`, checked before its data is there."""
-        try:
-            kind = FrameKind(self._buffer[position])
-        except ValueError:
-            raise ValueError(f"unknown frame kind {self._buffer[position]}") from None
-        length = int.from_bytes(self._buffer[position + 1 : position + _HEAD_BYTES], "big")
-        if (kind is FrameKind.HEAD) == self._begun:
+    def _check_head(self, number: int, length: int) -> FrameKind:
+        """Return the kind of a frame that may come now, checked before its data is there."""
+        if number >= len(_KINDS):
+            raise ValueError(f"unknown frame kind {number}")
+        kind = _KINDS[number]
+        if (kind is _HEAD_KIND) == self._begun:
             raise ValueError("the head frame must come first and once")
-        if kind is FrameKind.BODY and length == 0:
+        if kind is not _BODY_KIND:
+            if length > _BODILESS_BYTES_MAX:
+                raise StreamTooLarge(f"a frame without body has more than {_BODILESS_BYTES_MAX} bytes")
+        elif length == 0:
             raise ValueError("an empty body frame")
-        if length > self._bytes_left:
-            raise ValueError(f"the stream has more than {self._bytes_max} bytes")
-        return kind, length
+        elif length > self._body_bytes_left:
+            raise StreamTooLarge(f"the stream has more than {self._body_bytes_max} bytes")
+        return kind

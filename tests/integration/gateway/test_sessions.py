@@ -12,13 +12,10 @@ import pytest
 from joey.adapters.chains.local.chain import LocalChain
 from joey.adapters.engines.echo import EchoEngine
 from joey.core.errors import ConfigError, QuotaExceeded
-from joey.core.wire.envelope import HttpResponse
 from joey.core.wire.messages import DelegateToGateway, UndelegateFromGateway, UnstakeApplication
-from joey.http.server import Response
 from joey.testing.nodes import OFFER as ECHO_OFFER
 from joey.testing.nodes import run_node, start_chain
 from joey.testing.portals import API_KEY, OFFER, Portal, run_gateway
-from joey.testing.suppliers import Served, reply_whole
 from joey.testing.worlds import World, make_key, make_supplier_config
 
 pytestmark = pytest.mark.anyio
@@ -74,21 +71,6 @@ async def pass_session(chain: LocalChain, world: World) -> None:
     assert session is not None
     while (await chain.head()).height <= session.header.height_end:
         await chain.make_block()
-
-
-async def test_an_engines_429_is_a_rate_limit_error(portal: Portal, ask: Ask) -> None:
-    async def behave(served: Served) -> Response:
-        body = (
-            b'{"error":{"message":"slow down","type":"requests","param":null,"code":"rate_limit_exceeded"}}'
-        )
-        return reply_whole(served.sign(HttpResponse(429, (("Content-Type", "application/json"),), body)))
-
-    portal.suppliers[0].behave = behave
-    with pytest.raises(openai.RateLimitError, match="slow down") as caught:
-        await ask(portal, complete, max_retries=2)
-    assert caught.value.response.headers["retry-after"] == "1"
-    # It was a relay, and paid: the SDK is told not to pay again.
-    assert len(portal.served) == 1
 
 
 async def test_a_quota_that_is_used_up_is_a_rate_limit_error(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -11,9 +12,9 @@ import anyio.lowlevel
 import openai
 import pytest
 
-from joey.core.errors import EngineFailed
+from joey.core.errors import DeadlineExceeded, EngineFailed
 from joey.core.wire.envelope import HttpRequest
-from joey.core.wire.stream import FrameKind, encode_frame, encode_head
+from joey.core.wire.stream import FrameKind, encode_error, encode_frame, encode_head
 from joey.http.client import HttpClient
 from joey.http.server import Response
 from joey.testing.portals import API_KEY, Portal, run_portal
@@ -23,6 +24,7 @@ from joey.testing.suppliers import (
     EVENT_STREAM,
     Served,
     break_off,
+    make_refusal,
     reply_stream,
     stream_frames,
 )
@@ -140,7 +142,60 @@ async def test_a_stream_without_end_is_bounded(ask: Ask) -> None:
         portal.suppliers[0].behave = behave
         with pytest.raises(openai.APIError) as caught:
             await ask(portal, stream)
-        assert caught.value.code == "supplier.malformed"
+        assert caught.value.code == "supplier.engine_failed"
+
+
+async def stall(served: Served) -> bytes:
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
+async def lose_patience(served: Served) -> bytes:
+    raise ConnectionResetError
+
+
+async def miss_its_own_deadline(served: Served) -> bytes:
+    return encode_error(make_refusal(served, DeadlineExceeded("")))
+
+
+@pytest.mark.parametrize(
+    ("pause_s", "end"), [(1.3, stall), (0.6, stall), (0.6, lose_patience), (0.6, miss_its_own_deadline)]
+)
+async def test_a_client_that_reads_slowly_is_no_fault_of_the_suppliers(
+    pause_s: float, end: Callable[[Served], Awaitable[bytes]]
+) -> None:
+    """The time runs out while the client reads nothing, or after it left the supplier too little of it."""
+
+    async def behave(served: Served) -> Response:
+        async def long() -> AsyncIterator[bytes]:
+            yield encode_head(EVENT_STREAM)
+            for _ in range(24 * 16):
+                yield encode_frame(FrameKind.BODY, b"data: " + b"x" * 65528 + b"\n\n")
+            yield await end(served)
+
+        return reply_stream(long())
+
+    async with run_portal(suppliers=1, deadline_s=1.0, answer_bytes_max=2**26) as portal:
+        portal.suppliers[0].behave = behave
+        request = post(portal)
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in request.headers) + "\r\n"
+        host, _, port = portal.url.removeprefix("http://").partition(":")
+        with socket.socket() as plain:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            plain.connect((host, int(port)))
+            plain.setblocking(False)
+            stream = await anyio.abc.SocketStream.from_socket(plain.dup())
+            async with stream:
+                await stream.send(head.encode() + BODY)
+                await anyio.sleep(pause_s)
+                received = b""
+                with anyio.fail_after(20):
+                    while not received.endswith(b"0\r\n\r\n"):
+                        received = received[-500:] + await stream.receive()
+        assert b"the answer was read too slowly" in received
+        assert b"[DONE]" not in received
+        assert portal.outcomes == []
 
 
 async def wait_until(is_true: Callable[[], bool]) -> None:

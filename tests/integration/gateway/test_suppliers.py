@@ -28,6 +28,7 @@ from joey.core.units import Height
 from joey.core.wire.envelope import HttpResponse, encode_response
 from joey.core.wire.relay import RelayResponse, encode_relay_response, sign_response
 from joey.core.wire.stream import FrameKind, encode_end, encode_frame, encode_head
+from joey.gateway.routing import ReputationRouting
 from joey.http.server import Response
 from joey.testing.portals import Portal, run_portal
 from joey.testing.suppliers import (
@@ -37,6 +38,7 @@ from joey.testing.suppliers import (
     EVENT_STREAM,
     Behave,
     Served,
+    answer,
     break_off,
     make_refusal,
     refuse_with,
@@ -135,14 +137,13 @@ WHOLE_LIES = {
         ),
         "supplier.engine_failed",
     ),
-    "signed redirect": (
-        forge(
-            lambda served, signed: sign_response(
-                served.relay.header, encode_response(HttpResponse(302, (), b"x")), served.key
-            )
-        ),
-        "supplier.engine_failed",
-    ),
+    **{
+        f"signed {status}": (
+            forge(lambda served, signed, status=status: served.sign(HttpResponse(status, (), b"x"))),  # type: ignore[misc]
+            "supplier.engine_failed",
+        )
+        for status in (100, 201, 204, 302, 304, 401, 403, 404, 407, 429, 503)
+    },
 }
 
 
@@ -173,7 +174,7 @@ FAILURES = {
     "empty": (plain(b""), "supplier.malformed"),
     "truncated": (truncate, "supplier.malformed"),
     "cut": (cut_reply, "supplier.unreachable"),
-    "too large": (plain(bytes(3 * 2**20)), "supplier.malformed"),
+    "too large": (plain(bytes(3 * 2**20)), "supplier.engine_failed"),
     "500": (plain(b"oops", 500, "text/plain"), "supplier.engine_failed"),
     "502 JSON": (plain(b'{"error":"backend"}', 502, "application/json"), "supplier.engine_failed"),
     "429 JSON": (plain(b'{"error":"limit"}', 429, "application/json"), "rejection.stake_exhausted"),
@@ -289,6 +290,9 @@ async def test_a_dead_supplier_is_no_matter(ask: Ask) -> None:
         (refuse_with(Busy("")), True),
         (refuse_with(EngineFailed("")), True),
         (WHOLE_LIES["bad signature"][0], False),
+        (WHOLE_LIES["signed 401"][0], False),
+        (WHOLE_LIES["signed 503"][0], False),
+        (plain(bytes(5 * 2**20)), False),
         (cut_reply, False),
     ],
 )
@@ -314,6 +318,109 @@ async def test_the_sdk_asks_again_only_where_nothing_may_be_paid(portal: Portal,
     with pytest.raises(openai.InternalServerError):
         await ask(portal, complete, max_retries=2)
     assert len(portal.served) == 2
+
+
+def answer_sized(size: int, piece: int) -> Behave:
+    """Return a supplier whose answer's body has `size` bytes, streamed in pieces or signed whole."""
+
+    async def behave(served: Served) -> Response:
+        body = b"x" * size
+        if not served.wants_stream or not piece:
+            return reply_whole(served.sign(HttpResponse(200, (("Content-Type", "application/json"),), body)))
+        pieces = [body[start : start + piece] for start in range(0, size, piece)]
+        frames = [frame async for frame in stream_frames(served, pieces)]
+
+        async def at_once() -> AsyncIterator[bytes]:
+            yield b"".join(frames)
+
+        return reply_stream(at_once())
+
+    return behave
+
+
+@pytest.mark.parametrize("piece", [0, 1, 5000])
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_the_size_of_an_answer_is_that_of_its_body_however_it_comes(
+    raw: Any, piece: int, streamed: bool
+) -> None:
+    body = json.dumps({"model": "smollm2", "messages": QUESTION, "stream": streamed}).encode()
+    async with run_portal(answer_bytes_max=5000) as portal:
+        portal.suppliers[0].behave = answer_sized(5000, piece)
+        response = await raw(portal, "POST", "/v1/chat/completions", body)
+        assert (response.status, response.body) == (200, b"x" * 5000)
+        assert portal.codes == [None]
+        portal.suppliers[0].behave = answer_sized(5001, piece)
+        response = await raw(portal, "POST", "/v1/chat/completions", body)
+        assert response.status == 200
+        assert portal.codes == [None, "supplier.engine_failed", None]
+
+
+async def test_a_relay_is_never_sent_twice(portal: Portal, ask: Ask) -> None:
+    """A kept connection that is closed without a byte: the next attempt is a relay of its own."""
+    first = portal.suppliers[0]
+
+    async def vanish(served: Served) -> Response:
+        first.hang_up()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    assert await ask(portal, complete) == "The Los Angeles Dodgers"
+    for call in (complete, stream):
+        first.script.append(vanish)
+        assert await ask(portal, call) == "The Los Angeles Dodgers"
+        assert await ask(portal, call) == "The Los Angeles Dodgers"
+    unreachable = "supplier.unreachable"
+    assert portal.codes == [None, unreachable, None, None, unreachable, None, None]
+    signatures = [served.relay.signature for served in portal.served]
+    assert len(signatures) == len(set(signatures)) == 7
+
+
+@pytest.mark.parametrize("call", [complete, stream])
+async def test_the_only_supplier_is_asked_again_with_a_new_relay(
+    ask: Ask, call: Callable[[openai.OpenAI], str]
+) -> None:
+    async with run_portal(suppliers=1) as portal:
+        (supplier,) = portal.suppliers
+
+        async def vanish(served: Served) -> Response:
+            supplier.hang_up()
+            await anyio.sleep_forever()
+            raise AssertionError
+
+        await ask(portal, call)
+        supplier.script.append(vanish)
+        assert await ask(portal, call) == "The Los Angeles Dodgers"
+        assert portal.codes == [None, "supplier.unreachable", None]
+        _, lost, again = portal.served
+        assert lost.call == again.call
+        assert lost.relay.signature != again.relay.signature
+        supplier.script.extend((vanish, vanish))
+        with pytest.raises(openai.InternalServerError) as caught:
+            await ask(portal, call)
+        assert caught.value.response.headers["x-should-retry"] == "false"
+        assert len(portal.served) == 5
+
+
+async def refuse_request(served: Served) -> Response:
+    return reply_whole(served.sign(HttpResponse(400, (("Content-Type", "application/json"),), b"{}")))
+
+
+@pytest.mark.parametrize(
+    ("second", "convicted"),
+    [(answer, [0]), (refuse_request, []), (refuse_with(EngineFailed("")), []), (refuse_with(Busy("")), [])],
+)
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_an_engine_is_to_blame_once_another_has_served_the_request(
+    raw: Any, monkeypatch: pytest.MonkeyPatch, second: Behave, convicted: list[int], streamed: bool
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(ReputationRouting, "convict", lambda self, service, failed: told.extend(failed))
+    async with run_portal() as portal:
+        portal.suppliers[0].behave = refuse_with(EngineFailed(""))
+        portal.suppliers[1].behave = second
+        body = json.dumps({"model": "smollm2", "messages": QUESTION, "stream": streamed}).encode()
+        await raw(portal, "POST", "/v1/chat/completions", body)
+        assert told == [portal.suppliers[number].address for number in convicted]
 
 
 async def test_no_more_suppliers_are_asked_than_the_plan_allows(ask: Ask) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import anyio
@@ -421,6 +422,58 @@ async def test_a_request_is_sent_again_once_at_most() -> None:
         assert isinstance(error, ConnectionLost)
         assert error.request_sent
         assert server.connections == 2
+
+
+async def test_a_request_is_not_sent_again_where_that_is_not_wanted() -> None:
+    seen = []
+
+    async def script(peer: Peer) -> None:
+        seen.append((peer.number, await peer.read_request()))
+        await peer.send(OK)
+        seen.append((peer.number, await peer.read_request()))
+
+    async with scripted(script) as server, using() as client:
+        request = HttpRequest("POST", server.url, (), b"once")
+        await client.request(request, deadline=in_s(5), retry_idle=False)
+        with pytest.raises(ConnectionLost) as caught:
+            await client.request(request, deadline=in_s(5), retry_idle=False)
+        assert caught.value.was_kept
+        assert caught.value.request_sent
+        await client.request(request, deadline=in_s(5), retry_idle=False)
+        with pytest.raises(ConnectionLost) as caught:
+            async with client.open(request, deadline=in_s(5), retry_idle=False):
+                pass
+        assert caught.value.was_kept
+        assert [number for number, _ in seen] == [1, 1, 2, 2]
+
+
+async def test_other_kept_connections_are_given_up_with_one_that_was_closed() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        both.set() if peer.number == 2 else await both.wait()
+        await peer.send(OK)
+        await peer.read_request()
+
+    both = anyio.Event()
+    async with scripted(script) as server, using() as client:
+        request = HttpRequest("GET", server.url)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2):
+                tasks.start_soon(partial(client.request, request, deadline=in_s(5)))
+        with pytest.raises(ConnectionLost):
+            await client.request(request, deadline=in_s(5), retry_idle=False)
+        await client.request(request, deadline=in_s(5), retry_idle=False)
+        assert server.connections == 3
+
+
+async def test_one_response_may_have_a_bound_of_its_own() -> None:
+    async with scripted(always(OK)) as server, using() as client:
+        request = HttpRequest("GET", server.url)
+        assert (await client.request(request, deadline=in_s(5), body_bytes_max=2)).body == b"ok"
+        with pytest.raises(MessageTooLarge):
+            await client.request(request, deadline=in_s(5), body_bytes_max=1)
+        async with client.open(request, deadline=in_s(5), body_bytes_max=2) as exchange:
+            assert [part async for part in exchange.chunks()] == [b"ok"]
 
 
 async def test_a_request_is_not_sent_again_once_a_byte_came_back() -> None:

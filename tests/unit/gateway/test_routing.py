@@ -2,11 +2,20 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import anyio
 import pytest
 
-from joey.core.errors import Busy, InvalidRequest, JoeyError, PayloadHashMismatch, StakeExhausted, Unreachable
+from joey.core.errors import (
+    Busy,
+    EngineFailed,
+    InvalidRequest,
+    JoeyError,
+    PayloadHashMismatch,
+    StakeExhausted,
+    Unreachable,
+)
 from joey.core.units import Height, Upokt
 from joey.core.wire.session import Application, Session, SessionHeader, Supplier
 from joey.gateway.routing import ReputationRouting
@@ -107,3 +116,27 @@ async def test_when_all_have_failed_all_are_still_tried() -> None:
     for name in "abc":
         routing.observe(outcome(name, PayloadHashMismatch("")))
     assert len(routing.rank(SESSION)) == 3
+
+
+async def test_an_engine_that_failed_at_a_request_costs_in_full_once_another_served_it() -> None:
+    routing = ReputationRouting(SeededEntropy(10))
+    for name in "ab":
+        routing.observe(outcome(name, EngineFailed("")))
+    assert all(0.7 < routing.score("text", name) < 1.0 for name in "ab")
+    routing.convict("text", ["a"])
+    assert routing.score("text", "a") < 0.3
+    assert routing.score("text", "b") > 0.7
+
+
+async def test_an_engine_that_breaks_off_its_answer_costs_in_full() -> None:
+    routing = ReputationRouting(SeededEntropy(11))
+    routing.observe(replace(outcome("a", EngineFailed("")), first_byte_s=0.1))
+    assert routing.score("text", "a") < 0.3
+
+
+async def test_a_kept_connection_that_was_closed_costs_little() -> None:
+    routing = ReputationRouting(SeededEntropy(12))
+    routing.observe(outcome("a", Unreachable("", request_sent=True, was_kept=True)))
+    routing.observe(outcome("b", Unreachable("", request_sent=True, was_kept=False)))
+    assert routing.score("text", "a") > 0.7
+    assert routing.score("text", "b") < 0.3

@@ -94,6 +94,7 @@ async def test_when_none_answers_all_faults_are_named_in_order() -> None:
         (DeadlineExceeded("", request_sent=True), False),
         (BadSupplierSignature(""), False),
         (EngineFailed(""), True),
+        (EngineFailed("", may_be_paid=True), False),
         (Busy(""), True),
         (OverLimit(""), True),
     ],
@@ -120,3 +121,13 @@ async def test_a_session_without_suppliers() -> None:
     script = Script()
     with pytest.raises(NoSupplierLeft, match="no supplier that can be asked"):
         await try_in_turn([], script.attempt, deadline=anyio.current_time() + 1)
+
+
+async def test_the_last_supplier_is_asked_once_more_when_its_kept_connection_was_closed() -> None:
+    lost = Unreachable("", request_sent=True, was_kept=True)
+    script = Script(Busy(""), lost, lost, "answer")
+    assert await run(script) == "answer"
+    assert script.tried == ["supplier0", "supplier1", "supplier2", "supplier2"]
+    error = await fail(Script(Busy(""), Busy(""), lost, lost))
+    assert error.fields["causes"] == ("rejection.busy", "rejection.busy", lost.code, lost.code)
+    assert error.fields["repeatable"] is False

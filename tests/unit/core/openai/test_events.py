@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joey.core.openai.events import EventSplitter, is_end_mark
+from joey.core.openai.events import EndMarkGate, EventSplitter, is_end_mark
 
 STREAM = b"data: one\n\ndata: two\r\n\r\n: comment\r\rdata: [DONE]\n\nrest"
 EVENTS = [b"data: one\n\n", b"data: two\r\n\r\n", b": comment\r\r", b"data: [DONE]\n\n"]
@@ -77,3 +77,27 @@ def test_an_end_mark(event: bytes) -> None:
 )
 def test_no_end_mark(event: bytes) -> None:
     assert not is_end_mark(event)
+
+
+MARKED = b'data: {"content":"[DONE]"}\n\ndata: two\r\n\r\n: comment\r\rdata: x\n\n'
+END = b"data: [DONE]\n\n: after\n\nrest"
+
+
+@given(st.lists(st.integers(min_value=0, max_value=len(MARKED + END)), max_size=12))
+def test_a_gate_holds_the_end_mark_and_what_follows_wherever_it_is_cut(cuts: list[int]) -> None:
+    edges = [0, *sorted(cuts), len(MARKED + END)]
+    gate = EndMarkGate()
+    passed = [gate.feed((MARKED + END)[a:b]) for a, b in itertools.pairwise(edges)]
+    assert b"".join(passed) == MARKED
+    assert gate.held == END
+
+
+def test_a_gate_passes_each_event_once_it_is_whole() -> None:
+    gate = EndMarkGate()
+    assert gate.feed(b"data: 1\n\ndata: 2\n\n") == b"data: 1\n\ndata: 2\n\n"
+    assert gate.feed(b"data: 3\n\ndata: ") == b"data: 3\n\n"
+    assert gate.held == b"data: "
+    assert gate.feed(b"[DONE] is text\n") == b""
+    assert gate.feed(b"\n") == b""
+    assert gate.feed(b"data: 4\n\n") == b""
+    assert gate.held == b"data: [DONE] is text\n\ndata: 4\n\n"

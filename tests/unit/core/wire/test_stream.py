@@ -15,6 +15,7 @@ from joey.core.wire.stream import (
     Frame,
     FrameKind,
     FrameReader,
+    StreamTooLarge,
     encode_end,
     encode_error,
     encode_frame,
@@ -99,3 +100,37 @@ def test_an_unfinished_stream_is_not_finished() -> None:
     reader = FrameReader(1000)
     assert reader.feed(HEAD + BODY[0] + END[:-1])[-1] == Frame(FrameKind.BODY, WHOLE.body[:9])
     assert not reader.finished
+
+
+@pytest.mark.parametrize("piece", [1, 2, 7, 1000])
+def test_the_bound_is_that_of_the_body_however_it_is_cut(piece: int) -> None:
+    body = bytes(100)
+    pieces = [body[start : start + piece] for start in range(0, 100, piece)]
+    stream = HEAD + b"".join(encode_frame(FrameKind.BODY, part) for part in pieces) + END
+    reader = FrameReader(100)
+    frames = [frame for start in range(0, len(stream), 3) for frame in reader.feed(stream[start : start + 3])]
+    assert reader.finished
+    assert b"".join(frame.data for frame in frames if frame.kind is FrameKind.BODY) == body
+    with pytest.raises(StreamTooLarge):
+        FrameReader(99).feed(stream)
+
+
+@pytest.mark.parametrize("start", [b"", HEAD])
+def test_frames_without_body_have_a_bound_too(start: bytes) -> None:
+    kind = b"\2" if start else b"\0"
+    reader = FrameReader(10**9)
+    reader.feed(start)
+    with pytest.raises(StreamTooLarge):
+        reader.feed(kind + b"\0\1\0\1")
+
+
+def test_a_long_frame_in_many_pieces_is_gathered_once() -> None:
+    frame = encode_frame(FrameKind.BODY, bytes(4_000_000))
+    reader = FrameReader(4_000_000)
+    reader.feed(HEAD)
+    for start in range(0, len(frame) - 20, 20):
+        assert reader.feed(frame[start : start + 20]) == []
+    assert (
+        len(reader.feed(frame[-20:] if len(frame) % 20 == 0 else frame[len(frame) // 20 * 20 :])[0].data)
+        == 4_000_000
+    )
