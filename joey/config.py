@@ -75,7 +75,7 @@ class GatewayConfig:
     routing: str = "reputation"
     attempts_max: int = 3
     deadline_s: float = 120.0
-    body_bytes_max: int = 1_048_576
+    body_bytes_max: int = 65_536
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,16 @@ a bug.
 from __future__ import annotations
 
 import importlib
+import logging
+import os
 import sys
+import traceback
 from collections.abc import Iterator
 
 import click
 
 import joey
-from joey.core.errors import ConfigError, JoeyError
+from joey.core.errors import ConfigError, InvariantBroken, JoeyError
 
 __all__ = ["cli", "main"]
 
@@ -72,8 +75,14 @@ def main() -> None:
         click.echo(f"joey: {error.message}", err=True)
         status = error.exit_code
     except BrokenPipeError:
-        sys.stderr.close()
+        # Whoever read our output has left; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
+    except OSError as error:
+        click.echo(f"joey: {error}", err=True)
+        status = 1
+    except Exception as error:  # noqa: BLE001 - the outermost handler of a command
+        status = _report_bug(error)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -83,11 +92,24 @@ def _run() -> object:
         return cli.main(standalone_mode=False)
     except BaseExceptionGroup as group:
         errors = list(_flatten(group))
-        for kind in (ConfigError, JoeyError):
+        for kind in (ConfigError, JoeyError, OSError, Exception):
             for error in errors:
                 if isinstance(error, kind):
                     raise error from None
         raise
+
+
+def _report_bug(error: Exception) -> int:
+    """Say in one line where our code failed; all of it only to somebody who asked for debug logs."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    click.echo(
+        f"joey: internal error: {type(error).__name__} at {place.filename}:{place.lineno}; "
+        "please report it, with what `--log-level debug` shows",
+        err=True,
+    )
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        traceback.print_exception(error)
+    return InvariantBroken.exit_code
 
 
 def _flatten(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -137,7 +137,7 @@ async def _run(config: Config, folder: DataFolder, question: str | None) -> int:
 
 
 async def _cancel_on_signal(scope: anyio.CancelScope, progress: Progress) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         async for _ in signals:
             progress("stopping")
             scope.cancel()

@@ -58,7 +58,8 @@ def open_folder(path: Path | None) -> Iterator[DataFolder]:
             yield DataFolder(Path(name), is_ephemeral=True)
         return
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        # Evidence holds prompts until it is settled: what we make is our own user's alone.
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ConfigError(f"cannot use the data folder {path}: {error.strerror}; name another") from None

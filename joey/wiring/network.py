@@ -1,7 +1,9 @@
 """A whole network in one process: chain, nodes, gateway and books, funded, staked and ready.
 
-Order matters: nodes listen before their addresses are staked; the chain makes blocks quickly until a
-session has drawn every supplier at the address where it listens, then by its clock.
+Order matters. Claimers follow the chain before it makes a block, so that a network that was stopped
+claims what it served. Nodes listen before their addresses are staked. A new chain makes blocks quickly
+until a session has drawn every supplier at the address where it listens; one that is taken up again
+goes by its clock, because a claim window may be open.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.abc
@@ -39,8 +42,9 @@ from joey.gateway.app import Delegation, Gateway
 from joey.http.server import ServerLimits
 from joey.ports.stores import Tenant
 from joey.relaying.outcome import RelayOutcome
+from joey.wiring.addresses import check_is_free, format_url, is_free, split_address
 from joey.wiring.folder import DataFolder
-from joey.wiring.nodes import BuiltNode, make_node, split_address
+from joey.wiring.nodes import BuiltNode, make_node
 from joey.wiring.staking import (
     Keys,
     ServedNode,
@@ -59,8 +63,8 @@ OnOutcome = Callable[[RelayOutcome], None]
 _NEW_INTERVAL_S = 0.05
 """Between blocks while a new network is staked: nothing can be missed yet."""
 
-QUICK_INTERVAL_S = 0.25
-"""Between blocks while somebody waits for the chain and claim windows must stay easy to meet."""
+_HURRIED_INTERVAL_S = 0.25
+"""Between blocks while somebody waits for a settlement: claim windows last for several."""
 
 _TENANT = "demo"
 
@@ -90,7 +94,7 @@ class Network:
 
     def hurry(self) -> None:
         """Make blocks quickly: somebody waits for a settlement."""
-        self.chain.set_interval(min(QUICK_INTERVAL_S, self.config.chain.block_interval_s))
+        self.chain.set_interval(min(_HURRIED_INTERVAL_S, self.config.chain.block_interval_s))
 
 
 @asynccontextmanager
@@ -102,43 +106,35 @@ async def open_network(
     `report` is told each step in one line, `on_outcome` hears of every attempt of the gateway. Raises
     `ConfigError` for what a person must change.
     """
+    check_is_free(config.gateway.listen, "gateway.listen", "use another with --listen")
     async with AsyncExitStack() as stack:
         network = await _open_state(config, folder, stack)
         gateway = await _make_gateway(network, stack, on_outcome)
-        for i, node in enumerate(config.node):
-            built = make_node(
-                node,
-                where=f"node[{i}]",
-                key=network.keys.suppliers[i],
-                offers={offer.service_id: offer for offer in network.offers},
-                chain=network.chain,
-                database_path=folder.node(i + 1),
-                models_folder=models_folder,
-                deadline_s=config.gateway.deadline_s,
-                nodes=len(config.node),
-            )
-            stack.push_async_callback(anyio.to_thread.run_sync, built.database.close)
-            network.nodes.append(built)
+        for i in range(len(config.node)):
+            network.nodes.append(await _make_node(network, i, models_folder, stack))
+        head = await network.chain.head()
+        interval_s = config.chain.block_interval_s
         async with anyio.create_task_group() as tasks:
-            head = await network.chain.head()
-            is_new = head.height == 1
-            started_interval_s = _NEW_INTERVAL_S if is_new else QUICK_INTERVAL_S
-            await tasks.start(
-                network.chain.run, min(started_interval_s, config.chain.block_interval_s), name="chain"
-            )
-            supply = format_pokt(await network.chain.supply())
-            report(f"chain at block {head.height}, supply {supply} POKT, {config.chain.preset} parameters")
             async with anyio.create_task_group() as starting:
                 for i in range(len(config.node)):
                     starting.start_soon(_start_node, network, i, tasks, report)
-                starting.start_soon(_stake_portal, network, report)
+                for built in network.nodes:
+                    await built.node.wait_following()
+                is_new = head.height == 1
+                first_interval_s = min(_NEW_INTERVAL_S, interval_s) if is_new else interval_s
+                await tasks.start(network.chain.run, first_interval_s, name="chain")
+                supply = format_pokt(await network.chain.supply())
+                report(
+                    f"chain at block {head.height}, supply {supply} POKT, {config.chain.preset} parameters"
+                )
+                await _stake_portal(network, report)
             await _stake_suppliers(network, report)
             await tasks.start(network.collector.run, name="books")
             host, port = await tasks.start(gateway.run, name="gateway")
-            network.url = f"http://{_format_host(host)}:{port}"
+            network.url = format_url(host, port)
             for offer in network.offers:
                 await _wait_for_session(network, offer.service_id, report)
-            network.chain.set_interval(config.chain.block_interval_s)
+            network.chain.set_interval(interval_s)
             yield network
             tasks.cancel_scope.cancel()
 
@@ -244,10 +240,42 @@ async def _make_gateway(network: Network, stack: AsyncExitStack, on_outcome: OnO
     )
 
 
+async def _make_node(network: Network, index: int, models_folder: Path, stack: AsyncExitStack) -> BuiltNode:
+    config = network.config
+    built = make_node(
+        config.node[index],
+        where=f"node[{index}]",
+        key=network.keys.suppliers[index],
+        offers={offer.service_id: offer for offer in network.offers},
+        chain=network.chain,
+        database_path=network.folder.node(index + 1),
+        models_folder=models_folder,
+        port=await _find_last_port(network, index),
+        deadline_s=config.gateway.deadline_s,
+        body_bytes_max=config.gateway.body_bytes_max,
+        nodes=len(config.node),
+    )
+    stack.push_async_callback(anyio.to_thread.run_sync, built.database.close)
+    return built
+
+
+async def _find_last_port(network: Network, index: int) -> int:
+    """Return the port that a supplier is staked at, if it is free: its session then stays valid."""
+    host, _ = split_address(network.config.node[index].listen, f"node[{index}].listen")
+    supplier = await network.chain.supplier(network.keys.suppliers[index].address)
+    if supplier is not None:
+        for config in supplier.services:
+            for endpoint in config.endpoints:
+                url = urlsplit(endpoint.url)
+                if url.hostname == host and url.port and is_free(host, url.port):
+                    return url.port
+    return 0
+
+
 async def _start_node(network: Network, index: int, tasks: anyio.abc.TaskGroup, report: Report) -> None:
     host, port = await tasks.start(network.nodes[index].node.run, name=f"node {index + 1}")
     services = tuple(service.service for service in network.config.node[index].services)
-    url = f"http://{_format_host(host)}:{port}"
+    url = format_url(host, port)
     network.served.append(ServedNode(network.keys.suppliers[index], url, services))
     engines = ", ".join(_describe_engine(network, index))
     report(f"node {index + 1} listens at {url}: {engines}")
@@ -312,7 +340,3 @@ def _count_drawn(session: Session, expected: Mapping[str, str]) -> int:
         for supplier in session.suppliers
         for config in supplier.services
     )
-
-
-def _format_host(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -13,13 +13,18 @@ from joey.config import EngineConfig, NodeConfig
 from joey.core.crypto.keys import PrivateKey
 from joey.core.errors import ConfigError
 from joey.core.offers.offer import ServiceOffer
+from joey.http.server import ServerLimits
 from joey.models.files import find_model
 from joey.node.app import Node, NodeService, NodeSupplier
 from joey.plugins import load_engine
 from joey.ports.chain import Chain
 from joey.ports.engine import Engine
+from joey.wiring.addresses import split_address
 
-__all__ = ["BuiltNode", "make_node", "split_address"]
+__all__ = ["BuiltNode", "make_node"]
+
+_RELAY_BYTES_MAX = 16 * 1024
+"""What a relay adds to the body it carries: header, ring signature, envelope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +45,14 @@ def make_node(
     chain: Chain,
     database_path: Path,
     models_folder: Path,
+    port: int,
     deadline_s: float,
+    body_bytes_max: int,
     nodes: int,
 ) -> BuiltNode:
     """Build a node. `where` is its path in the configuration, `nodes` how many share this machine.
+
+    `port` stands in for a port 0 of the configuration; `body_bytes_max` is the gateway's bound.
 
     Raises `ConfigError` when an engine cannot be had, its model is missing or the file cannot be used.
     """
@@ -60,7 +69,7 @@ def make_node(
         )
         for i, service in enumerate(config.services)
     )
-    host, port = split_address(config.listen, f"{where}.listen")
+    host, configured_port = split_address(config.listen, f"{where}.listen")
     database = open_node_database(database_path)
     claims = SqliteClaims(database)
     node = Node(
@@ -69,7 +78,8 @@ def make_node(
         relay_log=SqliteRelayLog(database),
         claims=claims,
         host=host,
-        port=port,
+        port=configured_port or port,
+        limits=ServerLimits(body_bytes_max=body_bytes_max + _RELAY_BYTES_MAX),
         deadline_s=deadline_s,
     )
     return BuiltNode(node, database, claims)
@@ -114,11 +124,3 @@ def _read_secret(reference: str, where: str) -> str | None:
         except (OSError, UnicodeDecodeError):
             raise ConfigError(f"{where} refers to the file {name}, which cannot be read") from None
     raise ConfigError(f"{where} must be a reference: env:NAME or file:PATH, never the key itself")
-
-
-def split_address(address: str, where: str) -> tuple[str, int]:
-    """Return host and port of `127.0.0.1:3069` or `[::1]:3069`. Raises `ConfigError` naming `where`."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise ConfigError(f"{where} must look like 127.0.0.1:3069, not {address!r}")
-    return host.removeprefix("[").removesuffix("]"), int(port)

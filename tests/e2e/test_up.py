@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -135,27 +136,41 @@ def test_ctrl_c_stops_everything_and_a_second_start_takes_up_state(run_up: RunUp
             assert ask(client).choices[0].message.content
 
 
-def test_what_a_killed_network_served_is_claimed_after_a_restart(
-    run_up: RunUp, run_joey: RunJoey, tmp_path: Path
+SETTLED = r"settled: burned (\d+)\.(\d{6}) POKT, minted \1\.\2 POKT"
+
+
+def count_settled(lines: list[str]) -> int:
+    """Relays of 3,000 upokt in the lines that tell of a settlement."""
+    found = (re.search(SETTLED, line) for line in lines)
+    return sum(int(match[1] + match[2]) for match in found if match) // 3000
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_what_a_stopped_network_served_is_paid_after_a_restart(
+    run_up: RunUp, run_joey: RunJoey, tmp_path: Path, number: signal.Signals
 ) -> None:
+    # Sessions in every phase when it stops: open, in grace, in the claim window, claimed.
     data = tmp_path / "data"
-    answered = 3
-    with run_up("--data", str(data)) as up:
-        with connect(up) as client:
-            for _ in range(answered):
-                assert ask(client).choices[0].message.content
-        children = up.find_children()
-        up.stop(signal.SIGKILL)
-        assert up.find_survivors(children) == set(), "an engine outlived its node"
-    settings = {"JOEY_CHAIN__BLOCK_INTERVAL_S": "0.25"}
+    settings = {"JOEY_CHAIN__BLOCK_INTERVAL_S": "0.4"}
+    answered = 0
     with run_up("--data", str(data), environment=settings) as up:
-        settled = 0
-        seen = 0
-        while settled < answered:
-            seen += 1
-            line = up.wait_for_line(r"settled: burned (\d+)\.(\d{6}) POKT, minted \1\.\2 POKT", count=seen)
-            settled += int(line[1] + line[2]) // 3000
-        assert settled == answered
+        with connect(up) as client:
+            while count_settled(up.lines) == 0:
+                assert ask(client, max_tokens=2).choices
+                answered += 1
+        children = up.find_children()
+        up.stop(number)
+        assert up.find_survivors(children) == set(), "an engine outlived its node"
+    with run_up("--data", str(data), environment=settings) as up:
+        assert up.base_url
+        burned, looks = 0, 0
+        while burned < 3000 * answered:
+            looks += 1
+            assert looks < 100, f"{burned} upokt paid for {answered} relays:\n" + "\n".join(up.lines)
+            books = json.loads(run_joey("economy", "audit", "--json", "--data", str(data)).stdout)
+            burned = int(books["burned_upokt"])
+        assert burned == 3000 * answered
+        assert not any("LOST" in line for line in up.lines)
         assert up.stop(signal.SIGINT) == 0
     books = json.loads(run_joey("economy", "audit", "--json", "--data", str(data)).stdout)
     assert books["differences"] == []
