@@ -442,38 +442,35 @@ async def test_a_claim_that_grew_in_vain_is_recorded_as_the_chain_has_it(
     database.close()
 
 
-async def test_quick_blocks_under_load_leave_nothing_unpaid(world: World, tmp_path: Path) -> None:
+async def test_sessions_that_roll_over_under_load_leave_nothing_unpaid(world: World, tmp_path: Path) -> None:
     genesis = make_genesis(world.names)
     chain = await LocalChain.open(tmp_path / "chain.db", genesis, instant=True)
     await world.stake(chain.submit)
     while (await chain.head()).height % 4 != 1:
         await chain.make_block()
-    await chain.aclose()
-    chain = await LocalChain.open(tmp_path / "chain.db", genesis)
     served: list[int] = []
+    block_maker = anyio.Lock()
     database = open_node_database(tmp_path / "node.db")
 
     async def ask_often(bench: NodeBench) -> None:
         for _ in range(25):
             served.append((await bench.post(await bench.relay())).status)
+            if len(served) % 25 == 0:
+                # One block at a time: how quickly a busy node claims is no matter for a test.
+                async with block_maker:
+                    await bench.advance_to((await chain.head()).height + 1)
 
-    async with (
-        run_node(EchoEngine(), chain=chain, world=world, database=database, queue_max=64) as bench,
-        anyio.create_task_group() as blocks,
-    ):
-        await blocks.start(chain.run, 0.05)
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database, queue_max=64) as bench:
         async with anyio.create_task_group() as clients:
             for _ in range(30):
                 clients.start_soon(ask_often, bench)
-        with anyio.fail_after(20):
-            async for _ in chain.follow():
-                if not await bench.count_logged():
-                    break
+        while await bench.count_logged():
+            await bench.advance_to((await chain.head()).height + 1)
         records = await bench.claims.all()
-        blocks.cancel_scope.cancel()
     database.close()
     await chain.aclose()
     assert served.count(200) > 500
+    assert len(records) > 5
     assert {record.state for record in records} == {"settled"}
     assert sum(record.relays for record in records) == bench.node.counts["served"]
 
