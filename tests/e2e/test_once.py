@@ -61,7 +61,7 @@ def test_mainnet_parameters_burn_more_than_they_mint_and_the_books_agree(
     run_joey: RunJoey, tmp_path: Path
 ) -> None:
     settings = tmp_path / "joey.toml"
-    settings.write_text('[chain]\npreset = "mainnet"\nblock_interval_s = 0.1\n')
+    settings.write_text('[chain]\npreset = "mainnet"\n')
     ended = run_joey("up", *LISTEN, "--config", str(settings), "--ephemeral", "--once", "Say yes.")
     assert ended.returncode == 0, ended.stderr
     # 20,549 compute units at 0.14599 upokt each, the nearest to $0.00075 at $0.25 a POKT; 0.975 of it minted.

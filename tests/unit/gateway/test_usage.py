@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -104,10 +105,11 @@ async def test_a_full_disk_does_not_end_the_counter(tmp_path: Path, monkeypatch:
         counter.add(ACME, service, answered=True, bytes_in=1, bytes_out=2)
         await anyio.sleep(0.1)
         assert await usage.totals() == []
-        await set_pages_max(10_000)
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             while not await usage.totals():
-                await anyio.lowlevel.checkpoint()
+                # It may share a group with a flush that fails, and then fails with it.
+                with suppress(OSError):
+                    await set_pages_max(10_000)
         tasks.cancel_scope.cancel()
     assert await usage.totals() == [UsageCount("acme", service, "2026-11-22", 1, 0, 1, 2)]
     database.close()
