@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -133,6 +134,9 @@ class Config:
 
 T = TypeVar("T")
 
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,42}")
+"""A service id on chain (source: pocket.shared.Service); an operator's name stands in invoice numbers."""
+
 
 def read_config(path: Path | None, environment: Mapping[str, str]) -> Config:
     """Read the settings; `path` `None` means no file. Raises `ConfigError` naming the key and the fix."""
@@ -210,6 +214,8 @@ def _check(config: Config) -> None:
     if config.gateway.routing != "reputation":
         raise ConfigError(f"gateway.routing must be reputation, not {config.gateway.routing!r}")
     for path, value in list_values(config):
+        if path.endswith("threads") and value < 0:
+            raise ConfigError(f"{path} must be 0 or more, not {value}", key=path)
         positive = path.rsplit(".", 1)[-1].endswith(("_s", "_max", "bytes_per_token", "slots", "context"))
         if positive and not value > 0:
             raise ConfigError(f"{path} must be greater than 0, not {value}", key=path)
@@ -217,6 +223,19 @@ def _check(config: Config) -> None:
         raise ConfigError("offers: a portal sells at least one offer")
     if not config.node:
         raise ConfigError("node: at least one node must serve")
+    if not _NAME.fullmatch(config.books.operator):
+        raise ConfigError(f"books.operator must be letters, digits, - and _, not {config.books.operator!r}")
+    for i, offer in enumerate(config.offers):
+        if not _NAME.fullmatch(offer.service):
+            raise ConfigError(
+                f"offers[{i}].service must be at most 42 letters, digits, - and _, not {offer.service!r}"
+            )
+        if not offer.models or not all(offer.models):
+            raise ConfigError(f"offers[{i}].models must name at least one model")
+        if offer.tier not in {"interactive", "batch"}:
+            raise ConfigError(f"offers[{i}].tier must be interactive or batch, not {offer.tier!r}")
+        if offer.modality != "chat":
+            raise ConfigError(f"offers[{i}].modality must be chat, not {offer.modality!r}")
     services = [offer.service for offer in config.offers]
     for name in services:
         if services.count(name) > 1:

@@ -157,8 +157,10 @@ async def _pull_missing_models(config: Config, folder: Path, progress: Progress)
             find_model(name, folder)
             continue
         entry = find_entry(name)
-        if entry.source and not (folder / entry.file_name).is_file():
-            progress(f"fetching {entry.name}: {entry.title}, {entry.licence}")
+        if entry.source:
+            if not (folder / entry.file_name).is_file():
+                progress(f"fetching {entry.name}: {entry.title}, {entry.licence}")
+            # One that is here is checked by its digest, and fetched again when it went bad.
             await pull_model(entry, folder, ProgressLine(name))
 
 

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 import anyio
 import anyio.abc
-import anyio.to_thread
 
 from joey.adapters.chains.local.chain import LocalChain, read_genesis
 from joey.adapters.clock import SystemClock
@@ -157,7 +156,7 @@ async def _open_state(config: Config, folder: DataFolder, stack: AsyncExitStack)
     chain = await LocalChain.open(folder.chain, genesis, clock=clock)
     stack.push_async_callback(chain.aclose)
     ledger = SqliteLedger(folder.ledger)
-    stack.push_async_callback(anyio.to_thread.run_sync, ledger.close)
+    stack.callback(ledger.close)
     weeks = WeekTurner(
         chain=chain,
         journal=ledger,
@@ -215,7 +214,7 @@ async def _make_gateway(network: Network, stack: AsyncExitStack, on_outcome: OnO
     """Build the portal, with one tenant that holds the printed API key."""
     config = network.config.gateway
     database = Database(network.folder.portal, PORTAL_MIGRATIONS)
-    stack.push_async_callback(anyio.to_thread.run_sync, database.close)
+    stack.callback(database.close)
     tenants = SqliteTenants(database)
     key_hash = hashlib.sha256(network.api_key.encode()).digest()
     await tenants.add(Tenant(_TENANT, network.config.books.operator), key_hash)
@@ -255,7 +254,7 @@ async def _make_node(network: Network, index: int, models_folder: Path, stack: A
         body_bytes_max=config.gateway.body_bytes_max,
         nodes=len(config.node),
     )
-    stack.push_async_callback(anyio.to_thread.run_sync, built.database.close)
+    stack.callback(built.database.close)
     return built
 
 

@@ -25,6 +25,7 @@ from joey.core.protocol.events import (
     ClaimExpired,
     ClaimSettled,
 )
+from joey.core.protocol.windows import compute_settlement_height
 from joey.core.units import Height
 from joey.core.wire.envelope import HttpRequest, HttpResponse
 from joey.economy.audit import AuditReport, audit_chain, check_report
@@ -145,15 +146,19 @@ async def _check_evidence(network: Network, answer: Answer) -> None:
 
 async def _wait_for(network: Network, since: Height, answer: Answer, kind: type[E]) -> tuple[Height, E]:
     """Return the first event of a kind about the relay's claim. Raises when the claim ends unpaid."""
-    async with aclosing(follow_events(network, since)) as events:  # type: ignore[type-var]
-        async for height, event in events:
+    shared = (await network.chain.params_at(since)).shared
+    # Its session may begin after `since`, and settles this long after its end at the latest.
+    last = compute_settlement_height(Height(since + 2 * shared.num_blocks_per_session), shared)
+    for height in range(since, last + 1):
+        await network.chain.wait_for(Height(height))
+        for event in await network.chain.events(Height(height)):
             if not isinstance(event, ClaimCreated | ClaimSettled | ClaimExpired | ClaimDiscarded):
                 continue
             key = (event.header.session_id, event.supplier_address)
             if key != (answer.session_id, answer.supplier_address):
                 continue
             if isinstance(event, kind):
-                return height, event
+                return Height(height), event
             if isinstance(event, ClaimExpired | ClaimDiscarded):
                 raise InvariantBroken(f"the claim of session {key[0]} ended unpaid in block {height}")
-    raise AssertionError("a chain is followed without end")
+    raise InvariantBroken(f"the relay's claim was not settled until block {last}")

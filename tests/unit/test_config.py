@@ -46,6 +46,12 @@ def test_a_file_and_the_environment_override_in_this_order(tmp_path: Path) -> No
         ("[chain]\npreset = 'big'\n", "chain.preset must be minimal or mainnet"),
         ("[[node]]\n[[node.services]]\nengine = 3\n", r"node\[0\].services\[0\].engine must be a table"),
         ("not toml", "is not TOML"),
+        ("[[offers]]\nmodels = []\n", r"offers\[0\].models must name at least one model"),
+        ("[[offers]]\ntier = 'slow'\n", r"offers\[0\].tier must be interactive or batch"),
+        ("[[offers]]\nmodality = 'image'\n", r"offers\[0\].modality must be chat"),
+        ("[[offers]]\nservice = '../x'\n", r"offers\[0\].service must be at most 42 letters"),
+        ("[books]\noperator = ''\n", "books.operator must be letters"),
+        ("[[node]]\n[[node.services]]\nengine = {threads = -1}\n", "threads must be 0 or more"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_fix(tmp_path: Path, text: str, says: str) -> None:
