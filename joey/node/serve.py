@@ -23,6 +23,7 @@ import anyio
 
 from joey.core.errors import EngineFailed, InvariantBroken, JoeyError, SupplierError
 from joey.core.offers.answers import is_answer
+from joey.core.openai.events import EventSplitter, is_end_mark
 from joey.core.wire.envelope import Headers, HttpResponse, encode_response
 from joey.core.wire.relay import (
     RelayRequest,
@@ -54,6 +55,9 @@ __all__ = ["RelayServer"]
 _log = logging.getLogger("joey.node")
 
 _EVENT_STREAM = "text/event-stream"
+
+_END_BYTES = 1024
+"""How far from the end of a stream its end mark may stand."""
 
 
 class RelayServer:
@@ -143,7 +147,11 @@ class RelayServer:
     async def _conclude(self, admitted: Admitted, head: HttpResponse, parts: list[bytes]) -> RelayResponse:
         """Sign a whole answer and put the relay on record. Raises `SupplierError` when that fails."""
         request = admitted.request
-        payload = encode_response(HttpResponse(head.status, head.headers, b"".join(parts)))
+        body = b"".join(parts)
+        # A body that ends with its connection looks whole wherever the engine died.
+        if head.status == 200 and _is_event_stream(head) and not _has_end_mark(body):
+            raise EngineFailed("the engine's stream ended without its end mark")
+        payload = encode_response(HttpResponse(head.status, head.headers, body))
         signed = sign_response(request.header, payload, admitted.key)
         if self._head.height >= admitted.session.height_cutoff:
             self.counts["late"] += 1
@@ -190,3 +198,10 @@ def _keep_content_type(headers: Headers) -> Headers:
 def _is_event_stream(head: HttpResponse) -> bool:
     media_type = (head.header("content-type") or "").partition(";")[0]
     return media_type.strip().lower() == _EVENT_STREAM
+
+
+def _has_end_mark(body: bytes) -> bool:
+    """Tell whether one of the last events of a stream is `[DONE]`, by which OpenAI ends it."""
+    splitter = EventSplitter()
+    events = splitter.feed(body[-_END_BYTES:])
+    return any(map(is_end_mark, [*events, splitter.rest]))

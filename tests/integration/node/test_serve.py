@@ -167,13 +167,30 @@ async def test_an_engine_that_breaks_off_a_stream_ends_it_with_an_error(
         assert await bench.count_logged() == 0
 
 
+@pytest.mark.parametrize("accept", [STREAM, "*/*"])
+@pytest.mark.parametrize(
+    ("last", "relays"),
+    [(b"data: 2\n\n", 0), (b'data: "[DONE]"\n\n', 0), (b"data: [DO", 0), (b"data: [DONE]\n\n", 1)],
+)
+async def test_a_stream_without_its_end_mark_is_no_answer(
+    chain: LocalChain, world: World, accept: str, last: bytes, relays: int
+) -> None:
+    # A body that is delimited by the end of its connection looks whole wherever the engine died.
+    cut = ScriptedAnswer(headers=EVENTS, chunks=(b"data: 1\n\n", last))
+    async with run_node(ScriptedEngine(cut), chain=chain, world=world) as bench:
+        await bench.post(await bench.relay(make_call(stream=True)), accept=accept)
+        assert await bench.count_logged() == relays
+        assert bench.node.counts == {"served" if relays else "supplier.engine_failed": 1}
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_client_that_hangs_up_cancels_the_engine_and_pays_nothing(
     chain: LocalChain, world: World, stream: bool
 ) -> None:
     gate = anyio.Event()
     headers = EVENTS if stream else (("Content-Type", "application/json"),)
-    engine = ScriptedEngine(ScriptedAnswer(headers=headers, chunks=(b"data: 1\n\n", b"end"), gate=gate))
+    chunks = (b"data: 1\n\n", b"data: [DONE]\n\n")
+    engine = ScriptedEngine(ScriptedAnswer(headers=headers, chunks=chunks, gate=gate))
     async with run_node(engine, chain=chain, world=world) as bench:
         request = await bench.relay(make_call(stream=stream))
         post = HttpRequest("POST", f"{bench.url}/", (("Accept", STREAM),), encode_relay_request(request))
