@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -87,9 +88,18 @@ class Up:
         """The processes below this one."""
         return _find_descendants(self.process.pid)
 
-    def find_survivors(self, children: set[int]) -> set[int]:
-        """Those of `children` that run although they should not."""
-        return {pid for pid in children if _is_alive(pid)}
+    def find_survivors(self, children: set[int], patience_s: float = 10) -> set[int]:
+        """Those of `children` that still run after `patience_s`: a killed process takes a moment to end."""
+        survivors = set()
+        for pid in children:
+            try:
+                handle = os.pidfd_open(pid)
+            except ProcessLookupError:
+                continue
+            with os.fdopen(handle, "rb"):
+                if not select.select([handle], [], [], patience_s)[0]:
+                    survivors.add(pid)
+        return survivors
 
     @property
     def base_url(self) -> str:
