@@ -30,7 +30,7 @@ format: .venv/ready-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: .venv/ready-dev ## resolve the dependencies anew
+lock: .venv/bin/python ## resolve the dependencies anew
 	@$(BIN)/pip install --quiet uv
 	@printf 'setuptools>=77\n' > .venv/build.in
 	@{ echo "# All of Joey's dependencies, pinned with their digests. Made by \`make lock\`."; \
@@ -47,12 +47,12 @@ clean:
 
 .venv/ready-run: pyproject.toml $(LOCK) | .venv/bin/python
 	@echo "installing Joey into .venv"
-	@$(BIN)/python install.py llamacpp
+	@$(BIN)/python install.py llamacpp shannon
 	@touch $@
 
 .venv/ready-dev: pyproject.toml $(LOCK) | .venv/bin/python
 	@echo "installing Joey and what its tests need into .venv"
-	@$(BIN)/python install.py llamacpp dev
+	@$(BIN)/python install.py llamacpp shannon dev
 	@touch $@ .venv/ready-run
 
 .venv/bin/python:
