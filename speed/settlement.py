@@ -1,45 +1,41 @@
-"""How fast the embedded chain is: transactions a second, and the settlement of 10,000 claims in a block.
+"""What 10,000 claims cost the embedded chain: the block that takes them, and the block that settles them.
 
-Prints JSON. Run: `.venv/bin/python speed/settlement.py`.
+Run `python -m speed.settlement`; it prints one JSON object on a line. 200 applications with 50 suppliers
+each, all of one session; no claim needs a proof. The limits are taken in the same run: `rules_s` is the
+bare execution of the settling block, without events, hashing and disk, and `encoding_s` what writing
+its rows and events as canonical bytes takes.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import anyio
 
 from joey.adapters.chains.local import LocalChain
+from joey.core.protocol.block import BlockContext
 from joey.core.protocol.events import ClaimSettled
-from joey.core.protocol.params import MINIMAL
+from joey.core.protocol.rows import encode_row
+from joey.core.protocol.transition import begin_block, end_block
 from joey.core.protocol.windows import compute_claim_window, compute_settlement_height
 from joey.core.units import UPOKT_PER_POKT, ComputeUnits, Height, Upokt
-from joey.core.wire.messages import CreateClaim, Message, Send, StakeApplication
+from joey.core.wire.messages import CreateClaim, Message, StakeApplication
 from joey.testing.settlements import make_root
-from joey.testing.worlds import World, make_genesis, make_key
+from joey.testing.worlds import WITHOUT_PROOFS, World, make_genesis, make_key
+from speed.machine import describe_machine
 
-TRANSACTIONS, ROUNDS, SETTLEMENT_ROUNDS = 500, 5, 3
+ROUNDS = 3
 SUPPLIERS, APPLICATIONS = 50, 200
-
-
-def describe(samples: list[float]) -> dict[str, float | int]:
-    return {
-        "median": round(statistics.median(samples), 3),
-        "least": round(min(samples), 3),
-        "most": round(max(samples), 3),
-        "n": len(samples),
-    }
+CLAIMS = SUPPLIERS * APPLICATIONS
 
 
 async def submit_all(chain: LocalChain, batch: list[tuple[list[Message], str]]) -> None:
+    """Send transactions side by side and put them into one block."""
     async with anyio.create_task_group() as tasks:
         for messages, name in batch:
             tasks.start_soon(chain.submit, messages, make_key(name))
@@ -47,40 +43,10 @@ async def submit_all(chain: LocalChain, batch: list[tuple[list[Message], str]]) 
         await chain.make_block()
 
 
-async def measure_transactions(path: Path | None) -> dict[str, float | int]:
-    """Signed, verified, applied and on disk: payments of one account in one block."""
-    chain = await LocalChain.open(path, make_genesis(["payer"]))
-    payer, payee = make_key("payer").address, make_key("payee").address
-    rates = []
-    for _ in range(ROUNDS):
-        batch: list[tuple[list[Message], str]] = [
-            ([Send(payer, payee, Upokt(1))], "payer") for _ in range(TRANSACTIONS)
-        ]
-        started = time.perf_counter()
-        await submit_all(chain, batch)
-        rates.append(TRANSACTIONS / (time.perf_counter() - started))
-    await chain.aclose()
-    return describe(rates)
-
-
-async def measure_blocks(path: Path | None) -> dict[str, float | int]:
-    """Milliseconds for an empty block, on disk."""
-    chain = await LocalChain.open(path, make_genesis(["payer"]))
-    samples = []
-    for _ in range(100):
-        started = time.perf_counter()
-        await chain.make_block()
-        samples.append((time.perf_counter() - started) * 1000)
-    await chain.aclose()
-    return describe(samples)
-
-
-async def settle_once(path: Path | None) -> tuple[float, float]:
-    """Return the seconds of the block that takes 10,000 claims and of the one that settles them.
-
-    200 applications with 50 suppliers each, all of one session height.
-    """
-    params = replace(MINIMAL, session=replace(MINIMAL.session, num_suppliers_per_session=SUPPLIERS))
+async def settle_once(path: Path | None) -> dict[str, float]:
+    """Return the seconds of each part of one round."""
+    session_params = replace(WITHOUT_PROOFS.session, num_suppliers_per_session=SUPPLIERS)
+    params = replace(WITHOUT_PROOFS, session=session_params)
     world = World.of_service(suppliers=SUPPLIERS)
     applications = [f"application {number}" for number in range(APPLICATIONS)]
     chain = await LocalChain.open(path, make_genesis([*world.names, *applications], params=params))
@@ -114,52 +80,66 @@ async def settle_once(path: Path | None) -> tuple[float, float]:
     settlement = compute_settlement_height(end, params.shared)
     while (await chain.head()).height < settlement - 1:
         await chain.make_block()
+    bare = await execute_bare(chain)
     started = time.perf_counter()
     await chain.make_block()
     settled_s = time.perf_counter() - started
     settled = [event for event in await chain.events(settlement) if isinstance(event, ClaimSettled)]
-    assert len(settled) == SUPPLIERS * APPLICATIONS
+    assert len(settled) == CLAIMS
     await chain.aclose()
-    return claimed_s, settled_s
+    return {"claim_block_s": claimed_s, "settle_block_s": settled_s, **bare}
 
 
-async def measure_settlement(path: Path | None) -> dict[str, object]:
-    """Rounds of `settle_once`, each on a chain of its own."""
-    rounds = []
-    for number in range(SETTLEMENT_ROUNDS):
-        rounds.append(await settle_once(None if path is None else path.with_suffix(f".{number}.db")))
-    claims = SUPPLIERS * APPLICATIONS
-    return {
-        "claims": claims,
-        "claim_block_s": describe([claimed_s for claimed_s, _ in rounds]),
-        "settle_block_s": describe([settled_s for _, settled_s in rounds]),
-        "settled_claims_per_s": describe([claims / settled_s for _, settled_s in rounds]),
-    }
+async def execute_bare(chain: LocalChain) -> dict[str, float]:
+    """Return the seconds that the rules of the next block take, and those of the bytes of its results."""
+    state, head = await chain.state_at()
+    draft = state.draft()
+    context = BlockContext(
+        chain_id=await chain.chain_id(),
+        height=Height(head.height + 1),
+        previous_hash=head.hash,
+        time=head.time,
+    )
+    started = time.perf_counter()
+    begin_block(draft, context)
+    events = end_block(draft, context)
+    middle = time.perf_counter()
+    for event in events:
+        encode_row(event)
+    for _, _, row in draft.changes():
+        if row is not None:
+            encode_row(row)
+    return {"rules_s": middle - started, "encoding_s": time.perf_counter() - middle}
 
 
-async def run() -> None:
-    result: dict[str, object] = {
-        "machine": {
-            "cpus": os.cpu_count(),
-            "cpu": platform.processor() or platform.machine(),
-            "python": platform.python_version(),
-            "load_before": [round(load, 2) for load in os.getloadavg()],
-        },
-        "what": "embedded chain: signed, verified, applied, on disk where it says file",
-    }
-    measures: list[tuple[str, Callable[[Path | None], Awaitable[object]]]] = [
-        ("transactions_per_s", measure_transactions),
-        ("empty_block_ms", measure_blocks),
-        ("settlement", measure_settlement),
-    ]
+async def measure() -> dict[str, object]:
+    """Measure everything, each round on a chain of its own."""
+    result: dict[str, object] = {"measurement": "settlement", "claims": CLAIMS}
     with tempfile.TemporaryDirectory() as folder:
-        for name, measure in measures:
-            result[name] = {
-                "memory": await measure(None),
-                "file": await measure(Path(folder) / f"{name}.db"),
-            }
-    print(json.dumps(result, indent=2))
+        rounds = [await settle_once(Path(folder) / f"{number}.db") for number in range(ROUNDS)]
+        in_memory = [await settle_once(None) for _ in range(ROUNDS)]
+    for name in rounds[0]:
+        result[name] = summarize([one[name] for one in rounds])
+    result["settle_block_in_memory_s"] = summarize([one["settle_block_s"] for one in in_memory])
+    result["settled_claims_per_s"] = summarize([CLAIMS / one["settle_block_s"] for one in rounds])
+    result["machine"] = describe_machine()
+    return result
+
+
+def summarize(samples: list[float]) -> dict[str, float | int]:
+    """Return median, least, greatest and how many there were."""
+    return {
+        "median": round(statistics.median(samples), 3),
+        "min": round(min(samples), 3),
+        "max": round(max(samples), 3),
+        "n": len(samples),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    print(json.dumps(anyio.run(measure, backend_options={"use_uvloop": True})))
 
 
 if __name__ == "__main__":
-    anyio.run(run, backend_options={"use_uvloop": True})
+    main()

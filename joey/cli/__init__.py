@@ -6,7 +6,6 @@ a bug.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import sys
@@ -16,12 +15,19 @@ from collections.abc import Iterator
 import click
 
 import joey
+from joey.cli.lazy import LazyGroup
 from joey.core.errors import ConfigError, InvariantBroken, JoeyError
 
 __all__ = ["cli", "main"]
 
 _COMMANDS = {
     "up": "joey.cli.up",
+    "gateway": "joey.cli.gateway",
+    "node": "joey.cli.node",
+    "keys": "joey.cli.keys",
+    "stake": "joey.cli.stake",
+    "chain": "joey.cli.chain",
+    "settle": "joey.cli.settle",
     "models": "joey.cli.models",
     "economy": "joey.cli.economy",
     "vectors": "joey.cli.vectors",
@@ -29,22 +35,10 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """Imports a command's module when it is named, so that `joey --help` stays quick."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        command = getattr(importlib.import_module(_COMMANDS[cmd_name]), cmd_name)
-        assert isinstance(command, click.Command)
-        return command
-
-
-@click.command(
-    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+@click.group(
+    cls=LazyGroup,
+    lazy={name: f"{module}:{name}" for name, module in _COMMANDS.items()},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(joey.__version__, prog_name="joey")
 def cli() -> None:

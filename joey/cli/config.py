@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import click
@@ -11,6 +12,9 @@ import click
 from joey.config import Config, list_values, read_config
 
 __all__ = ["config", "find_config"]
+
+
+_CREDENTIALS = re.compile(r"^(https?://)[^/@]*@")
 
 
 def find_config(path: Path | None) -> Path | None:
@@ -34,8 +38,11 @@ def show(path: Path | None) -> None:
     """
     defaults = dict(list_values(Config()))
     for name, value in list_values(read_config(find_config(path), os.environ)):
-        shown = json.dumps(list(value) if isinstance(value, tuple) else value)
-        if name.endswith("api_key") and value and not value.startswith(("env:", "file:")):
-            shown = "***"
+        shown = json.dumps(list(map(_mask, value)) if isinstance(value, tuple) else _mask(value))
         changed = "" if name in defaults and defaults[name] == value else "    # set"
         click.echo(f"{name} = {shown}{changed}")
+
+
+def _mask(value: object) -> object:
+    """Return a setting without the credentials that an address may hold; other secrets are references."""
+    return _CREDENTIALS.sub(r"\1***@", value) if isinstance(value, str) else value

@@ -15,6 +15,7 @@ import click
 
 from joey.adapters.chains.local.chain import LocalChain, read_genesis
 from joey.adapters.stores.sqlite.ledger import SqliteLedger
+from joey.cli.printing import print_table
 from joey.core.errors import ConfigError
 from joey.core.ledger.accounts import Unit
 from joey.core.ledger.invoice_codec import encode_invoice
@@ -76,7 +77,7 @@ def journal(folder: Path, as_json: bool, balances: bool) -> None:
             for entry in entries
             for posting in entry.postings
         ]
-        _print_table(("time", "block", "entry", "account", "amount"), rows, numbers={1, 4})
+        print_table(("time", "block", "entry", "account", "amount"), rows, numbers={1, 4})
 
 
 @economy.command()
@@ -197,7 +198,7 @@ def _print_invoices(issued: Sequence[Invoice], *, as_json: bool) -> None:
         "dollars",
         "residue upokt",
     )
-    _print_table(heads, rows, numbers={3, 4, 5, 6, 7})
+    print_table(heads, rows, numbers={3, 4, 5, 6, 7})
 
 
 def _print_balances(entries: Sequence[Entry], *, as_json: bool) -> None:
@@ -208,7 +209,7 @@ def _print_balances(entries: Sequence[Entry], *, as_json: bool) -> None:
         )
         return
     rows = [_describe_posting(Posting(account, unit, amount)) for (account, unit), amount in balances]
-    _print_table(("account", "amount"), rows, numbers={1})
+    print_table(("account", "amount"), rows, numbers={1})
 
 
 def _describe_posting(posting: Posting) -> tuple[str, str]:
@@ -269,7 +270,7 @@ def _print_report(report: AuditReport) -> None:
         )
     )
     heads = ("service", "application", "claims", "POKT burned", "POKT minted", "global mint")
-    _print_table(heads, rows, numbers={2, 3, 4, 5})
+    print_table(heads, rows, numbers={2, 3, 4, 5})
     whom = "the chain" if report.is_against_chain else "themselves"
     click.echo(f"books compared with {whom} up to block {report.height}")
     click.echo(f"slashed {format_pokt(report.slashed)} POKT")
@@ -285,13 +286,3 @@ def _format_fraction(amount: Fraction) -> str:
     scaled = round_half_down(abs(amount) * UPOKT_PER_POKT)
     text = format_pokt(Upokt(scaled if amount >= 0 else -scaled))
     return text.rstrip("0").rstrip(".")
-
-
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: set[int]) -> None:
-    widths = [max(len(row[index]) for row in (heads, *rows)) for index in range(len(heads))]
-    for row in (heads, *rows):
-        cells = [
-            cell.rjust(width) if index in numbers else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        click.echo("  ".join(cells).rstrip())

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 import anyio
 import click
 
+from joey.cli.running import Progress
+from joey.config import NodeConfig
 from joey.models.catalog import CATALOG, ModelEntry, find_entry
 from joey.models.files import find_model, get_models_folder
 from joey.models.pull import pull_model
 
-__all__ = ["ProgressLine", "models"]
+__all__ = ["ProgressLine", "models", "pull_missing_models"]
 
 _FOLDER = click.option(
     "--folder",
@@ -42,6 +45,26 @@ class ProgressLine:
             click.echo(f"\r\x1b[K{text}", nl=percent == 100, err=True)
         else:
             click.echo(text, err=True)
+
+
+async def pull_missing_models(nodes: Iterable[NodeConfig], folder: Path, progress: Progress) -> None:
+    """Fetch what the catalog can give; whatever else is wrong with a model is said when it is loaded."""
+    names = {
+        service.engine.model
+        for node in nodes
+        for service in node.services
+        if service.engine.kind == "llamacpp"
+    }
+    for name in sorted(names):
+        if "/" in name or name.endswith(".gguf"):
+            find_model(name, folder)
+            continue
+        entry = find_entry(name)
+        if entry.source:
+            if not (folder / entry.file_name).is_file():
+                progress(f"fetching {entry.name}: {entry.title}, {entry.licence}")
+            # One that is here is checked by its digest, and fetched again when it went bad.
+            await pull_model(entry, folder, ProgressLine(name))
 
 
 @click.group()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import signal
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +12,14 @@ import anyio
 import click
 
 from joey.cli.config import find_config
-from joey.cli.models import ProgressLine
+from joey.cli.models import pull_missing_models
+from joey.cli.running import LOG_LEVEL, Progress, cancel_on_signal, prepare_logging
 from joey.config import Config, read_config
 from joey.core.protocol.events import ClaimCreated, ClaimDiscarded, ClaimExpired, ClaimSettled
 from joey.core.units import format_pokt, format_usd
-from joey.models.catalog import find_entry
-from joey.models.files import find_model, get_models_folder
-from joey.models.pull import pull_model
+from joey.models.files import get_models_folder
 from joey.relaying.outcome import RelayOutcome
-from joey.telemetry import configure_logging, log_outcome
+from joey.telemetry import log_outcome
 from joey.wiring.folder import DataFolder, open_folder
 from joey.wiring.network import Network, open_network
 from joey.wiring.purchase import Answer, Trail, ask, follow_events, follow_money
@@ -33,22 +29,6 @@ __all__ = ["up"]
 _QUESTION = "Who won the world series in 2020?"
 
 
-class Progress:
-    """Says each step with the seconds since the start, on standard error."""
-
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self._started
-
-    def __call__(self, line: str) -> None:
-        """Show one line."""
-        click.echo(f"{self.elapsed_s:6.1f} s  {line}", err=True)
-
-
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), help="Keep state in this folder [joey-data].")
 @click.option("--ephemeral", is_flag=True, help="Keep nothing.")
@@ -56,13 +36,7 @@ class Progress:
 @click.option("--model", metavar="NAME|PATH", help="A name of `joey models list`, or any GGUF file.")
 @click.option("--listen", metavar="HOST:PORT", help="Where the gateway answers.")
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="A joey.toml [the one here].")
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="warning",
-    show_default=True,
-    help="What is logged to standard error.",
-)
+@LOG_LEVEL
 def up(
     data: Path | None,
     ephemeral: bool,
@@ -80,8 +54,7 @@ def up(
         raise click.UsageError("--ephemeral keeps nothing and --data keeps all: choose one")
     if question is not None and not question.strip():
         raise click.UsageError("--once needs a question")
-    configure_logging(level=log_level)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    prepare_logging(log_level)
     config = _override(read_config(find_config(config_path), os.environ), model, listen)
     with open_folder(None if ephemeral else data or Path("joey-data")) as folder:
         status = anyio.run(
@@ -117,9 +90,9 @@ async def _run(config: Config, folder: DataFolder, question: str | None) -> int:
     """Return the exit status: 0, or 130 when interrupted before the question was answered."""
     progress = Progress()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_cancel_on_signal, tasks.cancel_scope, progress)
+        tasks.start_soon(cancel_on_signal, tasks.cancel_scope, progress)
         models_folder = get_models_folder(os.environ)
-        await _pull_missing_models(config, models_folder, progress)
+        await pull_missing_models(config.node, models_folder, progress)
         listener = _Listener(progress)
         async with open_network(config, folder, models_folder, progress, listener) as network:
             if question is None:
@@ -134,34 +107,6 @@ async def _run(config: Config, folder: DataFolder, question: str | None) -> int:
         progress("stopped")
         return 0
     return 130
-
-
-async def _cancel_on_signal(scope: anyio.CancelScope, progress: Progress) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-        async for _ in signals:
-            progress("stopping")
-            scope.cancel()
-            return
-
-
-async def _pull_missing_models(config: Config, folder: Path, progress: Progress) -> None:
-    """Fetch what the catalog can give; whatever else is wrong with a model is said when it is loaded."""
-    names = {
-        service.engine.model
-        for node in config.node
-        for service in node.services
-        if service.engine.kind == "llamacpp"
-    }
-    for name in sorted(names):
-        if "/" in name or name.endswith(".gguf"):
-            find_model(name, folder)
-            continue
-        entry = find_entry(name)
-        if entry.source:
-            if not (folder / entry.file_name).is_file():
-                progress(f"fetching {entry.name}: {entry.title}, {entry.licence}")
-            # One that is here is checked by its digest, and fetched again when it went bad.
-            await pull_model(entry, folder, ProgressLine(name))
 
 
 class _Listener:

@@ -48,6 +48,7 @@ __all__ = [
     "TransactionRejected",
     "WindowClosed",
     "InsufficientFunds",
+    "NotOnChain",
     "LedgerError",
     "UnbalancedEntry",
     "MissingFixing",
@@ -314,6 +315,14 @@ class InsufficientFunds(ChainError):
     """An account holds less than it was asked to give."""
 
     code = "chain.insufficient_funds"
+    retry = False
+
+
+class NotOnChain(ChainError):
+    """What was asked for is not on the chain at that height."""
+
+    code = "chain.not_found"
+    http_status = 404
     retry = False
 
 

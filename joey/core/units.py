@@ -6,6 +6,7 @@ Money and work are integers. The types are `int` at run time; a strict type chec
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import NewType
@@ -19,6 +20,7 @@ __all__ = [
     "Upokt",
     "format_pokt",
     "format_usd",
+    "read_amount",
     "read_usd",
     "round_down",
     "round_half_down",
@@ -71,6 +73,23 @@ def read_usd(text: str) -> NanoUsd:
     if nano.denominator != 1:
         raise ValueError(f"{text!r} is finer than a billionth of a dollar")
     return NanoUsd(nano.numerator)
+
+
+_AMOUNT = re.compile(r"([0-9]{1,30})(?:\.([0-9]{1,6}))?(u?pokt)")
+
+
+def read_amount(text: str) -> Upokt:
+    """Return an amount such as `12.5pokt` or `12500000upokt`, exactly.
+
+    The unit is part of the amount, lower case, without a space; of a POKT there are six decimals, of a
+    upokt none. Raises `ValueError` for anything else.
+    """
+    matched = _AMOUNT.fullmatch(text)
+    if matched is None or (matched[3] == "upokt" and matched[2] is not None):
+        raise ValueError(f"an amount is like 12.5pokt or 12500000upokt, not {text!r}")
+    if matched[3] == "upokt":
+        return Upokt(int(matched[1]))
+    return Upokt(int(matched[1]) * UPOKT_PER_POKT + int((matched[2] or "").ljust(6, "0")))
 
 
 def format_pokt(amount: Upokt) -> str:

@@ -14,10 +14,10 @@ from joey.ports.entropy import Entropy
 from joey.ports.stores import Tenant, Tenants
 from joey.relaying.instants import now
 
-__all__ = ["Access", "hash_api_key", "make_api_key"]
+__all__ = ["API_KEY_LENGTH_MAX", "Access", "hash_api_key", "make_api_key"]
 
 _KEY_PREFIX = "sk-joey-"
-_KEY_LENGTH_MAX = 512
+API_KEY_LENGTH_MAX = 512
 _CACHED_MAX = 10_000
 _CACHED_S = 30.0
 _REFUSAL = "no valid API key: send yours as the header 'Authorization: Bearer YOUR_API_KEY'"
@@ -47,7 +47,7 @@ class Access:
         """
         scheme, _, api_key = headers.get("authorization", "").partition(" ")
         api_key = api_key.strip()
-        if scheme.lower() != "bearer" or not api_key.isascii() or not 0 < len(api_key) <= _KEY_LENGTH_MAX:
+        if scheme.lower() != "bearer" or not api_key.isascii() or not 0 < len(api_key) <= API_KEY_LENGTH_MAX:
             raise NotAuthenticated(_REFUSAL)
         key_hash = hash_api_key(api_key)
         asked = now()

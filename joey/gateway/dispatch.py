@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 import anyio
 
-from joey.core.errors import ChainUnavailable, ConfigError, EngineFailed, UnknownModel
+from joey.core.errors import (
+    ChainUnavailable,
+    ConfigError,
+    EngineFailed,
+    NoSupplierLeft,
+    SessionExpired,
+    SessionUnknown,
+    UnknownModel,
+)
 from joey.core.offers.limits import check_request
 from joey.core.offers.offer import ServiceOffer
 from joey.core.openai.requests import ModelRequest, read_request
@@ -20,6 +28,8 @@ from joey.relaying.session_cache import SessionCache
 from joey.relaying.signing import PreparedSession, RelayCall, SessionSigner
 
 __all__ = ["Convict", "Dispatcher", "Line", "Order"]
+
+_SESSION_REFUSALS = frozenset({SessionExpired.code, SessionUnknown.code})
 
 Convict = Callable[[str, Sequence[str]], None]
 """Told of a service, and of suppliers whose engines failed at a request that another's then served."""
@@ -110,6 +120,18 @@ class Dispatcher:
         line = self._lines[order.offer.service_id]
         deadline = now() + self._deadline_s
         prepared = await self._prepare(line, order.offer.service_id, deadline)
+        try:
+            return await self._try(order, line, prepared, deadline)
+        except NoSupplierLeft as error:
+            other = await self._prepare_other(line, prepared, error, deadline)
+            if other is None:
+                raise
+        return await self._try(order, line, other, deadline)
+
+    async def _try(
+        self, order: Order, line: Line, prepared: PreparedSession, deadline: float
+    ) -> RelayAnswer | RelayStream:
+        """Ask the suppliers of one session in turn. Raises `NoSupplierLeft`."""
         ranked = self._routing.rank(prepared.session)
         plan = [supplier for supplier in ranked if supplier.operator_address in prepared.targets]
         del plan[self._attempts_max :]
@@ -142,3 +164,23 @@ class Dispatcher:
             session = await self._sessions.current(line.application_address, service_id)
             return await line.signer.prepare(session)
         raise ChainUnavailable("the chain did not tell the current session in time")
+
+    async def _prepare_other(
+        self, line: Line, refused: PreparedSession, error: NoSupplierLeft, deadline: float
+    ) -> PreparedSession | None:
+        """Return another session to try when every supplier refused only because of the session.
+
+        Their full nodes are then ahead of ours, or behind it.
+        """
+        causes = error.fields["causes"]
+        assert isinstance(causes, tuple)
+        if not causes or not _SESSION_REFUSALS.issuperset(causes):
+            return None
+        with anyio.CancelScope(deadline=deadline):
+            try:
+                is_over = SessionExpired.code in causes
+                session = await self._sessions.find_other(refused.session, is_over=is_over)
+                return None if session is None else await line.signer.prepare(session)
+            except (ChainUnavailable, NoSupplierLeft):
+                return None
+        return None

@@ -197,8 +197,9 @@ class Node:
         assert self._server is not None
         if request.method == "POST":
             return await self._server.answer(request)
-        if request.method == "GET" and request.path == "/health":
-            return _answer_json(200, {"status": "ok"})
+        if request.method == "GET" and request.path.endswith("/health"):
+            # By its suppliers an operator, and `joey node`, see whether a staked URL leads here.
+            return _answer_json(200, {"status": "ok", "suppliers": sorted(self._suppliers)})
         if request.method == "GET" and request.path == "/ready":
             return await self._tell_ready()
         return _answer_json(405, {"error": "relays are sent by POST; see also GET /health and GET /ready"})

@@ -16,8 +16,9 @@ from joey.core.crypto.keys import PrivateKey
 from joey.core.errors import Busy, ChainUnavailable
 from joey.core.units import Height
 from joey.core.wire.session import SessionHeader
-from joey.node.claiming import Claiming, OwedSession
 from joey.node.head import Head
+from joey.node.lifecycle import Lifecycle
+from joey.node.owed import OwedSession
 from joey.ports.chain import Chain
 from joey.ports.stores import Claims, LoggedSession, RelayLog
 
@@ -33,7 +34,7 @@ class Claimer:
         self, chain: Chain, head: Head, log: RelayLog, claims: Claims, keys: Mapping[str, PrivateKey]
     ) -> None:
         self._head = head
-        self._claiming = Claiming(chain, head, log, claims, keys)
+        self._lifecycle = Lifecycle(chain, head, log, claims, keys)
         self._sessions: dict[tuple[str, str], OwedSession] = {}
         self._tasks: TaskGroup | None = None
         self._progress = anyio.Event()
@@ -81,7 +82,7 @@ class Claimer:
             self._tell_progress()
             height = await self._head.wait_beyond(Height(due - 1))
             try:
-                due = await self._claiming.advance(session, height)
+                due = await self._lifecycle.advance(session, height)
             except (OSError, ChainUnavailable, Busy) as error:
                 _log.error("session %s waits: %s", session.header.session_id, error)
                 due = Height(height + 1)

@@ -32,6 +32,7 @@ class Head:
         self._shared: SharedParams | None = None
         self._grew = anyio.Event()
         self._ends: dict[anyio.CancelScope, Height] = {}
+        self._asking: anyio.Event | None = None
         self.height = Height(0)
         self.is_live = False
 
@@ -57,8 +58,19 @@ class Head:
             await anyio.sleep(_RETRY_S)
 
     async def refresh(self) -> None:
-        """Ask for the newest block now, not when it is announced. Raises `ChainUnavailable`."""
-        await self._take((await self._chain.head()).height)
+        """Ask for the newest block now, not when it is announced. Raises `ChainUnavailable`.
+
+        Once for all who ask at the same time: anybody can write a header that makes us ask.
+        """
+        if self._asking is not None:
+            await self._asking.wait()
+            return
+        self._asking = asking = anyio.Event()
+        try:
+            await self._take((await self._chain.head()).height)
+        finally:
+            self._asking = None
+            asking.set()
 
     async def _take(self, height: Height) -> None:
         if height <= self.height:

@@ -15,19 +15,21 @@ import anyio
 
 from joey.core.errors import Busy, ChainUnavailable, SessionExpired, SessionUnknown
 from joey.core.protocol.claims import compute_relay_price, compute_session_budget
-from joey.core.protocol.rings import compute_ring, list_ring_addresses
 from joey.core.protocol.sessions import compute_session_end, compute_session_start
 from joey.core.protocol.windows import compute_grace_end
 from joey.core.units import Height, round_down
 from joey.core.wire.session import Session, SessionHeader
 from joey.node.head import Head
 from joey.node.miner import compute_cutoff
+from joey.node.rings import fetch_ring
 from joey.ports.chain import Chain
 
 __all__ = ["KnownSession", "Sessions"]
 
 _STRANGERS_PER_BLOCK_MAX = 64
 _APPLICATIONS_MAX = 4096
+_BLOCKS_AHEAD_MAX = 8
+"""How far a gateway's full node may be ahead of ours for us to ask ours anew."""
 
 T = TypeVar("T")
 Key = tuple[str, str, Height]
@@ -71,9 +73,9 @@ class Sessions:
     async def check_heights(self, header: SessionHeader) -> None:
         """Raise `SessionUnknown` before the session, `SessionExpired` after its grace period.
 
-        A header one block ahead may be from a gateway that saw the newest block first.
+        A header a little ahead may be from a gateway whose full node has seen the newest blocks first.
         """
-        if header.height_start == self._head.height + 1:
+        if self._head.height < header.height_start <= self._head.height + _BLOCKS_AHEAD_MAX:
             await self._ask(self._head.refresh())
         if header.height_start > self._head.height:
             raise SessionUnknown(
@@ -199,29 +201,10 @@ class Sessions:
 
     async def _fetch_ring(self, header: SessionHeader) -> _Ring:
         height = self._head.height
-        keys = await self._ask(self._fetch_ring_keys(header))
+        keys = await self._ask(fetch_ring(self._chain, header))
         ring = _Ring(keys, height)
         self._rings[header.session_id] = ring
         return ring
-
-    async def _fetch_ring_keys(self, header: SessionHeader) -> tuple[bytes, ...]:
-        """Return the ring by the application's present record, as the network has it.
-
-        It is empty, so that nobody may sign, when the application is gone or a member's key is not
-        on the chain: the network refuses every relay of such a ring.
-        """
-        application = await self._chain.application(header.application_address)
-        if application is None:
-            return ()
-        keys: dict[str, bytes] = {}
-        for address in list_ring_addresses(application, header.height_end):
-            key = await self._chain.public_key(address)
-            if key is not None:
-                keys[address] = key
-        try:
-            return compute_ring(application, header.height_end, keys)
-        except ValueError:
-            return ()
 
     async def _ask(self, question: Awaitable[T]) -> T:
         try:

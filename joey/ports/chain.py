@@ -17,9 +17,11 @@ from joey.core.protocol.events import ChainEvent
 from joey.core.protocol.params import NetworkParams
 from joey.core.units import ComputeUnits, Height, Upokt
 from joey.core.wire.messages import Message
-from joey.core.wire.session import Application, Service, Session, Supplier
+from joey.core.wire.session import Application, Gateway, Service, Session, Supplier
 
-__all__ = ["Block", "Chain", "TransactionResult"]
+__all__ = ["Block", "Chain", "Fee", "IncludedTransaction", "TransactionResult"]
+
+_HEAD = Height(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,43 @@ class TransactionResult:
     events: tuple[ChainEvent, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """What a transaction may use and what it pays for that."""
+
+    gas: int
+    amount: Upokt
+
+
+@dataclass(frozen=True, slots=True)
+class IncludedTransaction:
+    """A transaction in a block, `raw` as it came. `code` 0: it took effect; otherwise `log` says why not.
+
+    A transaction that failed has paid its fee and used its sequence, and did nothing else.
+    """
+
+    hash: str
+    raw: bytes
+    height: Height
+    code: int = 0
+    codespace: str = ""
+    log: str = ""
+    gas_wanted: int = 0
+    gas_used: int = 0
+    events: tuple[ChainEvent, ...] = ()
+
+
 class Chain(Protocol):
     """A Pocket network. Every method may raise `ChainUnavailable`.
 
-    A thing that does not exist is `None`, never an exception.
+    A thing that does not exist is `None`, never an exception. Where a method takes a `height`, it
+    answers from the state after the block at that height, 0 being the newest; `ChainUnavailable`
+    when that height is ahead, or no longer kept.
     """
+
+    async def chain_id(self) -> str:
+        """Return the name of the network, which every signature covers."""
+        ...
 
     async def head(self) -> Block:
         """Return the newest committed block."""
@@ -59,10 +93,17 @@ class Chain(Protocol):
         ...
 
     async def params_at(self, height: Height) -> NetworkParams:
-        """Return the parameters in force at `height`."""
+        """Return the parameters that sessions go by at `height`: windows, prices, the session grid.
+
+        Those of the other modules are the live ones where the network keeps no history of them.
+        """
         ...
 
-    async def session(self, application: str, service: str, height: Height = Height(0)) -> Session | None:
+    async def live_params(self, height: Height = _HEAD) -> NetworkParams:
+        """Return the parameters that the block after `height` executes with: proofs, shares, stakes."""
+        ...
+
+    async def session(self, application: str, service: str, height: Height = _HEAD) -> Session | None:
         """Return the session of an application at a height (0: now).
 
         `None` when the application is not staked for the service at that height.
@@ -70,47 +111,94 @@ class Chain(Protocol):
         """
         ...
 
-    async def application(self, address: str) -> Application | None:
+    async def application(self, address: str, height: Height = _HEAD) -> Application | None:
         """Return a staked application."""
         ...
 
-    async def supplier(self, operator_address: str) -> Supplier | None:
-        """Return a staked supplier."""
+    async def applications(self, gateway: str = "", height: Height = _HEAD) -> tuple[Application, ...]:
+        """Return all applications by address, or those that delegate to a gateway."""
         ...
 
-    async def service(self, service_id: str) -> Service | None:
+    async def gateway(self, address: str, height: Height = _HEAD) -> Gateway | None:
+        """Return a staked gateway."""
+        ...
+
+    async def supplier(self, operator_address: str, height: Height = _HEAD) -> Supplier | None:
+        """Return a staked supplier with the services that it offers at that height."""
+        ...
+
+    async def suppliers(self, service_id: str = "", height: Height = _HEAD) -> tuple[Supplier, ...]:
+        """Return all suppliers by operator address, or those of a service."""
+        ...
+
+    async def service(self, service_id: str, height: Height = _HEAD) -> Service | None:
         """Return a service with its card."""
         ...
 
+    async def services(self, height: Height = _HEAD) -> tuple[Service, ...]:
+        """Return all services by id."""
+        ...
+
     async def compute_units_at(self, service_id: str, height: Height) -> ComputeUnits | None:
-        """Return a service's compute units per relay at a height."""
+        """Return a service's compute units per relay for a session that starts at a height."""
         ...
 
     async def difficulty_at(self, service_id: str, height: Height) -> bytes:
-        """Return the 32-byte relay mining target of a service at a height."""
+        """Return a service's 32-byte relay mining target for a session that starts at a height."""
         ...
 
     async def public_key(self, address: str) -> bytes | None:
         """Return the 33-byte key of an account that has signed at least once."""
         ...
 
-    async def balance(self, address: str) -> Upokt:
+    async def balance(self, address: str, height: Height = _HEAD) -> Upokt:
         """Return what an account can spend."""
         ...
 
-    async def supply(self) -> Upokt:
+    async def supply(self, height: Height = _HEAD) -> Upokt:
         """Return all upokt there is: balances, stakes and module accounts."""
         ...
 
-    async def claim(self, session_id: str, supplier: str) -> Claim | None:
-        """Return a claim that is not settled yet."""
+    async def claim(self, session_id: str, supplier: str, height: Height = _HEAD) -> Claim | None:
+        """Return a claim that is not settled at that height."""
         ...
 
-    async def submit(self, messages: Sequence[Message], signer: PrivateKey) -> TransactionResult:
+    async def claims(
+        self,
+        *,
+        session_id: str = "",
+        supplier: str = "",
+        height_session_end: Height = _HEAD,
+        height: Height = _HEAD,
+    ) -> tuple[Claim, ...]:
+        """Return the claims that are not settled, by session and supplier; all, or those asked for."""
+        ...
+
+    async def estimate_fee(self, messages: Sequence[Message], signer: PrivateKey) -> Fee:
+        """Return what `submit` would offer for these messages.
+
+        Raises `TransactionRejected` when they would be refused now.
+        """
+        ...
+
+    async def submit(
+        self, messages: Sequence[Message], signer: PrivateKey, *, timeout_height: Height = _HEAD
+    ) -> TransactionResult:
         """Sign and send one transaction; return once it is in a block.
 
-        Raises `TransactionRejected` when a message is refused (none of them then has any effect).
+        `timeout_height`: the last block that may hold it; 0 for any. Raises `TransactionRejected` when
+        a message is refused (none of them then has any effect), `WindowClosed` when the chain has
+        passed the timeout without it, and `ChainUnavailable` when it could not be sent. A caller that
+        stops waiting, or is told `ChainUnavailable`, may find the transaction in a block later.
         """
+        ...
+
+    async def transaction(self, transaction_hash: str) -> IncludedTransaction | None:
+        """Return a transaction that is in a block, by the hash that `submit` returned."""
+        ...
+
+    async def transactions(self, height: Height) -> tuple[IncludedTransaction, ...]:
+        """Return the transactions of the block at `height`, in order, those that failed included."""
         ...
 
     async def events(self, height: Height) -> tuple[ChainEvent, ...]:

@@ -60,6 +60,19 @@ class RelayLog(Protocol):
         """Return the relays of one session in the order they were served."""
         ...
 
+    async def hashes(self, session_id: str, supplier_address: str) -> Sequence[bytes]:
+        """Return the relay hashes of one session in the order they were served."""
+        ...
+
+    async def values(
+        self, session_id: str, supplier_address: str, hashes: Sequence[bytes]
+    ) -> Sequence[bytes]:
+        """Return the bytes of relays of one session, by their hashes and in that order.
+
+        Raises `OSError` when one is not there.
+        """
+        ...
+
     async def forget(self, session_id: str, supplier_address: str) -> None:
         """Drop a session once it is settled, or can never be."""
         ...
@@ -69,8 +82,10 @@ class RelayLog(Protocol):
 class ClaimRecord:
     """A claim this node has decided on.
 
-    `tx_hash` is empty until the chain has it; `state` is one of `due`, `claimed`, `settled`, `lost`
-    (with the reason in `note`).
+    `state` is one of `due`, `claimed`, `proving`, `proved`, `settled`, `lost` (with the reason in
+    `note`). `tx_hash` and `proof_tx_hash` are empty until the chain has the claim and its proof; until
+    then `height` and `proof_height` are the newest there was when it was to be sent, and from then on
+    those of their blocks. `relays` are those that count, the first ones of the log.
     """
 
     header: SessionHeader
@@ -82,6 +97,8 @@ class ClaimRecord:
     tx_hash: str = ""
     height: Height = Height(0)
     note: str = ""
+    proof_tx_hash: str = ""
+    proof_height: Height = Height(0)
 
 
 class Claims(Protocol):

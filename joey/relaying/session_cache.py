@@ -2,7 +2,11 @@
 
 While `follow` runs, the height comes from the chain's own blocks and a session that ends is replaced
 in the background; until its successor is here, the old one serves on within its grace period, in
-which its relays are still payable. Without `follow` each call asks the chain for its head.
+which its relays are still payable. While the chain does not answer, the last height known stays in
+force: suppliers who know better refuse. Without `follow` each call asks the chain for its head.
+
+A supplier asks a full node of its own, which may be some blocks ahead of ours or behind it. `find_other`
+is for the session that such a supplier would rather take.
 """
 
 from __future__ import annotations
@@ -45,13 +49,14 @@ class SessionCache:
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
         self._height: Height | None = None
+        self._is_followed = False
         self._kept: dict[_Key, _Kept] = {}
         self._fetches: dict[_Key, _Fetch] = {}
 
     @property
     def height(self) -> Height | None:
         """The chain's height as far as it was followed; `None` while the chain is not followed."""
-        return self._height
+        return self._height if self._is_followed else None
 
     async def follow(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Follow the chain until cancelled and renew each session as it ends.
@@ -64,6 +69,7 @@ class SessionCache:
                 try:
                     async for block in self._chain.follow():
                         self._height = block.height
+                        self._is_followed = True
                         self._renew_ended(block.height, tasks)
                         if not started:
                             started = True
@@ -71,7 +77,7 @@ class SessionCache:
                 except ChainUnavailable:
                     pass
                 finally:
-                    self._height = None
+                    self._is_followed = False
                 await anyio.sleep(_RECONNECT_S)
 
     def find(self, application: str, service: str) -> Session | None:
@@ -98,6 +104,31 @@ class SessionCache:
             if kept is not None and height <= kept.session.header.height_end:
                 return kept.session
         return await self._fetch(key, height)
+
+    async def find_other(self, refused: Session, *, is_over: bool) -> Session | None:
+        """Return the session to try when suppliers refuse `refused`; `None` when there is none.
+
+        That is the newest one, when our news of the chain was late. When it was not, and they do not say
+        that the session `is_over`, theirs may be: then it is the one before, within its grace period.
+        Raises `ChainUnavailable`, and `NoSupplierLeft` as `current` does.
+        """
+        header = refused.header
+        key = (header.application_address, header.service_id)
+        height = (await self._chain.head()).height
+        if height > header.height_end:
+            kept = self._kept.get(key)
+            if kept is not None and height <= kept.session.header.height_end:
+                return kept.session
+            newest = await self._fetch(key, height)
+            return None if newest.header == header else newest
+        before = Height(header.height_start - 1)
+        if (
+            is_over
+            or before < 1
+            or height > compute_grace_end(before, (await self._chain.params_at(before)).shared)
+        ):
+            return None
+        return await self._chain.session(*key, before)
 
     def _renew_ended(self, height: Height, tasks: TaskGroup) -> None:
         for key, kept in self._kept.items():

@@ -8,9 +8,11 @@ class TestMyChain(ChainContract):
             yield ChainUnderTest(chain, make_blocks)
 ```
 
-The suite asks for a chain of its own per test, on which the keys of `world.names` have a balance and
-nothing is staked. `make_blocks` waits until so many more blocks are there; a submitted transaction
-must find a block without it.
+The suite asks for a chain of its own per test, on which the keys of `world.names` have a balance,
+nothing is staked and no claim needs a proof. `make_blocks` waits until so many more blocks are there; a
+submitted transaction must find a block without it. What proofs ask of a chain is in
+`proving_chain_contract`, and what can be asked of any chain without changing it, such as a real network,
+in `read_only_chain_contract`.
 """
 
 from __future__ import annotations
@@ -26,11 +28,19 @@ import anyio.lowlevel
 import pytest
 
 from joey.core.crypto.keys import PrivateKey
-from joey.core.errors import ChainUnavailable, TransactionRejected
+from joey.core.errors import ChainUnavailable, TransactionRejected, WindowClosed
 from joey.core.protocol.claims import Claim
 from joey.core.protocol.difficulty import BASE_TARGET
-from joey.core.protocol.events import ClaimCreated, ClaimSettled, SupplyChanged
-from joey.core.protocol.sessions import compute_session_end, compute_session_number, compute_session_start
+from joey.core.protocol.events import (
+    ClaimCreated,
+    ClaimSettled,
+    SupplyChanged,
+)
+from joey.core.protocol.sessions import (
+    compute_session_end,
+    compute_session_number,
+    compute_session_start,
+)
 from joey.core.protocol.windows import compute_claim_window, compute_settlement_height
 from joey.core.units import ComputeUnits, Height, Upokt
 from joey.core.wire.messages import (
@@ -43,10 +53,14 @@ from joey.core.wire.messages import (
     UndelegateFromGateway,
 )
 from joey.core.wire.session import Application, Session
+from joey.core.wire.transactions import (
+    compute_transaction_hash,
+    decode_transaction,
+)
 from joey.ports.chain import Block, Chain
 from joey.testing.worlds import World, make_key, make_trie_root
 
-__all__ = ["ChainContract", "ChainUnderTest"]
+__all__ = ["ChainContract", "ChainUnderTest", "find_key"]
 
 _PATIENCE_S = 60.0
 _RELAYS = 25
@@ -75,7 +89,8 @@ class ChainUnderTest:
         return session
 
 
-def _find_key(world: World, address: str) -> PrivateKey:
+def find_key(world: World, address: str) -> PrivateKey:
+    """Return the key of a world's supplier."""
     return next(key for key in map(make_key, world.suppliers) if key.address == address)
 
 
@@ -349,7 +364,7 @@ class ChainContract:
             await under_test.go_to(compute_claim_window(header.height_end, shared).open - 1)
             claims = []
             for supplier in session.suppliers:
-                key = _find_key(world, supplier.operator_address)
+                key = find_key(world, supplier.operator_address)
                 root = make_trie_root(key.address, _RELAYS, world.service.compute_units_per_relay)
                 message = CreateClaim(key.address, header, root)
                 result = await chain.submit([message], key)
@@ -392,7 +407,7 @@ class ChainContract:
             await world.stake(chain.submit)
             session = await under_test.next_session(world)
             header = session.header
-            key = _find_key(world, session.suppliers[0].operator_address)
+            key = find_key(world, session.suppliers[0].operator_address)
             root = make_trie_root(key.address, _RELAYS, world.service.compute_units_per_relay)
             good = CreateClaim(key.address, header, root)
             await self._expect_refusal(chain, good, key)
@@ -420,7 +435,7 @@ class ChainContract:
             await world.stake(chain.submit)
             session = await under_test.next_session(world)
             header = session.header
-            key = _find_key(world, session.suppliers[0].operator_address)
+            key = find_key(world, session.suppliers[0].operator_address)
             shared = (await chain.params_at(header.height_end)).shared
             await under_test.go_to(compute_claim_window(header.height_end, shared).open - 1)
             units = world.service.compute_units_per_relay
@@ -433,6 +448,151 @@ class ChainContract:
             claim = await chain.claim(header.session_id, key.address)
             assert claim is not None
             assert claim.relays == 2
+
+    async def test_parameters_are_those_of_a_height(self) -> None:
+        """The live parameters are whole, and those of a height that has passed stay what they were."""
+        async with self.open_chain(World.of_service()) as under_test:
+            chain = under_test.chain
+            head = (await chain.head()).height
+            live = await chain.live_params()
+            assert await chain.live_params(head) == live
+            assert (await chain.params_at(head)).shared == live.shared
+            await under_test.make_blocks(3)
+            assert await chain.live_params(head) == live
+            assert (await chain.params_at(head)).shared == live.shared
+            assert live.proof.proof_missing_penalty >= 0
+
+    async def test_lists_are_whole_and_in_order(self) -> None:
+        """Everything that is staked is listed, by name, and filters let through what they say."""
+        world = World.of_service(suppliers=3)
+        async with self.open_chain(world) as under_test:
+            chain = under_test.chain
+            assert await chain.applications() == ()
+            assert await chain.suppliers() == ()
+            assert await chain.services() == ()
+            await world.stake(chain.submit)
+            await under_test.next_session(world)
+            application = await _require_application(chain, world)
+            gateway = make_key(world.gateway).address
+            assert await chain.applications() == await chain.applications(gateway) == (application,)
+            assert await chain.applications(application.address) == ()
+            staked = await chain.gateway(gateway)
+            assert staked is not None
+            assert (staked.address, staked.stake) == (gateway, world.gateway_stake)
+            assert await chain.gateway(application.address) is None
+            suppliers = await chain.suppliers()
+            addresses = [supplier.operator_address for supplier in suppliers]
+            assert addresses == sorted(make_key(name).address for name in world.suppliers)
+            of_service = await chain.suppliers(world.service.id)
+            assert [supplier.operator_address for supplier in of_service] == addresses
+            assert await chain.suppliers("nothing") == ()
+            assert await chain.services() == (world.service,)
+
+    async def test_the_past_can_be_asked_for(self) -> None:
+        """A height that has passed shows what stood there then; one ahead cannot be known."""
+        world = World.of_service()
+        async with self.open_chain(world) as under_test:
+            chain = under_test.chain
+            sender, recipient = make_key(world.application), make_key("stranger").address
+            await under_test.make_blocks(1)
+            before = (await chain.head()).height
+            supply = await chain.supply()
+            first = await chain.submit([Send(sender.address, recipient, Upokt(1))], sender)
+            second = await chain.submit([Send(sender.address, recipient, Upokt(2))], sender)
+            await world.stake(chain.submit)
+            after = (await chain.head()).height
+            assert await chain.balance(recipient, before) == 0
+            assert await chain.balance(recipient, first.height) == 1
+            assert await chain.balance(recipient, second.height) == 3
+            assert await chain.supply(before) == supply
+            assert await chain.application(sender.address, before) is None
+            assert await chain.service(world.service.id, before) is None
+            assert await chain.applications(height=before) == ()
+            assert await chain.application(sender.address, after) == await chain.application(sender.address)
+            ahead = Height(after + 1000)
+            with pytest.raises(ChainUnavailable):
+                await chain.balance(recipient, ahead)
+            with pytest.raises(ChainUnavailable):
+                await chain.live_params(ahead)
+
+    async def test_transactions_can_be_found(self) -> None:
+        """A transaction is found by its hash and in its block, with the bytes that were signed."""
+        world = World.of_service()
+        async with self.open_chain(world) as under_test:
+            chain, sender = under_test.chain, make_key(world.application)
+            messages = [Send(sender.address, make_key("stranger").address, Upokt(7))]
+            result = await chain.submit(messages, sender)
+            found = await chain.transaction(result.hash)
+            assert found is not None
+            assert found in await chain.transactions(result.height)
+            assert (found.hash, found.height, found.code) == (result.hash, result.height, 0)
+            assert compute_transaction_hash(found.raw) == result.hash
+            assert list(decode_transaction(found.raw).messages) == messages
+            assert await chain.transaction("00" * 32) is None
+            assert await chain.transactions(Height(result.height + 1_000_000)) == ()
+            assert await chain.events(Height(result.height + 1_000_000)) == ()
+
+    async def test_a_timeout_that_has_passed_is_told(self) -> None:
+        """No transaction is sent for a block that is made already; one in time finds its block."""
+        world = World.of_service()
+        async with self.open_chain(world) as under_test:
+            chain, sender = under_test.chain, make_key(world.application)
+            recipient = make_key("stranger").address
+            messages = [Send(sender.address, recipient, Upokt(7))]
+            await under_test.make_blocks(2)
+            head = (await chain.head()).height
+            with pytest.raises(WindowClosed):
+                await chain.submit(messages, sender, timeout_height=head)
+            assert await chain.balance(recipient) == 0
+            timeout_height = Height(head + 100)
+            result = await chain.submit(messages, sender, timeout_height=timeout_height)
+            found = await chain.transaction(result.hash)
+            assert found is not None
+            assert decode_transaction(found.raw).timeout_height in (0, timeout_height)
+            assert await chain.balance(recipient) == 7
+
+    async def test_a_fee_can_be_known_before(self) -> None:
+        """What would be refused has no fee; what would not costs at most what was said."""
+        world = World.of_service()
+        async with self.open_chain(world) as under_test:
+            chain, sender = under_test.chain, make_key(world.application)
+            recipient = make_key("stranger").address
+            before = await chain.balance(sender.address)
+            fee = await chain.estimate_fee([Send(sender.address, recipient, Upokt(7))], sender)
+            assert fee.gas >= 0
+            assert fee.amount >= 0
+            assert await chain.balance(sender.address) == before
+            with pytest.raises(TransactionRejected):
+                await chain.estimate_fee([Send(sender.address, recipient, Upokt(before + 1))], sender)
+            await chain.submit([Send(sender.address, recipient, Upokt(7))], sender)
+            assert await chain.balance(sender.address) >= before - 7 - fee.amount
+
+    async def test_claims_can_be_listed(self) -> None:
+        """All claims that are not settled, by session and supplier, and those of one of each."""
+        world = World.of_service()
+        async with self.open_chain(world) as under_test:
+            chain = under_test.chain
+            await world.stake(chain.submit)
+            session = await under_test.next_session(world)
+            header = session.header
+            shared = (await chain.params_at(header.height_end)).shared
+            await under_test.go_to(compute_claim_window(header.height_end, shared).open - 1)
+            before = (await chain.head()).height
+            claims = []
+            for supplier in session.suppliers:
+                key = find_key(world, supplier.operator_address)
+                root = make_trie_root(key.address, _RELAYS, world.service.compute_units_per_relay)
+                await chain.submit([CreateClaim(key.address, header, root)], key)
+                claims.append(Claim(key.address, header, root))
+            claims.sort(key=lambda claim: claim.supplier_address)
+            assert await chain.claims() == tuple(claims)
+            assert await chain.claims(session_id=header.session_id) == tuple(claims)
+            assert await chain.claims(height_session_end=header.height_end) == tuple(claims)
+            assert await chain.claims(supplier=claims[0].supplier_address) == (claims[0],)
+            assert await chain.claims(session_id="00" * 32) == ()
+            assert await chain.claims(height_session_end=Height(header.height_end + 1)) == ()
+            assert await chain.claims(height=before) == ()
+            assert await chain.claim(header.session_id, claims[0].supplier_address, before) is None
 
     async def _expect_refusal(self, chain: Chain, message: Message, key: PrivateKey) -> None:
         with pytest.raises(TransactionRejected):

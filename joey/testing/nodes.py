@@ -5,31 +5,43 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import anyio
 
 from joey.adapters.chains.local.chain import LocalChain
 from joey.adapters.stores.sqlite.database import Database
 from joey.adapters.stores.sqlite.node import SqliteClaims, SqliteRelayLog, open_node_database
+from joey.core.crypto.keys import PrivateKey
 from joey.core.offers.offer import ServiceOffer
-from joey.core.protocol.params import MINIMAL, NetworkParams
+from joey.core.protocol.params import NetworkParams
 from joey.core.protocol.relays import check_response
-from joey.core.units import NanoUsd
+from joey.core.units import Height, NanoUsd
 from joey.core.wire.envelope import Headers, HttpRequest, HttpResponse, decode_response
+from joey.core.wire.messages import Message, SubmitProof
 from joey.core.wire.relay import RelayRequest, RelayResponse, decode_relay_response, encode_relay_request
 from joey.core.wire.session import SessionHeader
 from joey.http.client import HttpClient
 from joey.http.server import ServerLimits
 from joey.node.app import Node, NodeService, NodeSupplier
-from joey.ports.chain import Chain
+from joey.ports.chain import Chain, TransactionResult
 from joey.ports.engine import Engine, EngineExchange, EngineStatus
 from joey.ports.stores import RelayLog
 from joey.testing.relays import make_call, sign_relay
-from joey.testing.worlds import World, make_genesis, make_key
+from joey.testing.worlds import WITHOUT_PROOFS, World, make_genesis, make_key
 
-__all__ = ["OFFER", "NodeBench", "ScriptedAnswer", "ScriptedEngine", "run_node", "start_chain"]
+__all__ = [
+    "InterposedChain",
+    "NodeBench",
+    "OFFER",
+    "ScriptedAnswer",
+    "ScriptedEngine",
+    "run_node",
+    "start_chain",
+]
 
 _PATIENCE_S = 30.0
+_ANY_BLOCK = Height(0)
 
 OFFER = ServiceOffer("text", "Text", ("echo",), NanoUsd(750_000))
 
@@ -103,6 +115,31 @@ class _ScriptedExchange:
         if self._answer.error is not None:
             raise self._answer.error
         self.ended = True
+
+
+class InterposedChain:
+    """A chain between a node and the real one, which notes what is submitted; subclasses interfere."""
+
+    def __init__(self, chain: LocalChain) -> None:
+        self.chain = chain
+        self.submitted: list[Message] = []
+        self.timeouts: list[Height] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.chain, name)
+
+    async def submit(
+        self, messages: Sequence[Message], signer: PrivateKey, *, timeout_height: Height = _ANY_BLOCK
+    ) -> TransactionResult:
+        """Note the messages and pass them on."""
+        self.submitted += messages
+        self.timeouts.append(timeout_height)
+        return await self.chain.submit(messages, signer, timeout_height=timeout_height)
+
+    @property
+    def proofs(self) -> list[SubmitProof]:
+        """The proofs among what was submitted."""
+        return [message for message in self.submitted if isinstance(message, SubmitProof)]
 
 
 @dataclass(frozen=True)
@@ -247,7 +284,7 @@ async def run_node(
                 kept.close()
 
 
-async def start_chain(world: World, *, params: NetworkParams = MINIMAL) -> LocalChain:
+async def start_chain(world: World, *, params: NetworkParams = WITHOUT_PROOFS) -> LocalChain:
     """Return a chain in memory, at the first block of the first session that the world can have."""
     chain = await LocalChain.open(None, make_genesis(world.names, params=params), instant=True)
     await world.stake(chain.submit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import sha256
 
-from joey.core.protocol.claims import Claim
+from joey.core.protocol.claims import Claim, ProofRequirement, ProofStatus
 from joey.core.protocol.difficulty import BASE_TARGET
 from joey.core.protocol.events import ChainEvent, ClaimSettled, SupplyChanged
 from joey.core.protocol.params import NetworkParams
@@ -16,6 +16,12 @@ from joey.core.wire.session import RevenueShare, SessionHeader
 __all__ = ["make_header", "make_root", "make_supply_changed", "settle_session"]
 
 _STAKE = Upokt(10**12)
+_PROOFS = {
+    ProofVerdict.NOT_REQUIRED: (ProofRequirement.NOT_REQUIRED, ProofStatus.PENDING),
+    ProofVerdict.VALIDATED: (ProofRequirement.THRESHOLD, ProofStatus.VALIDATED),
+    ProofVerdict.MISSING: (ProofRequirement.THRESHOLD, ProofStatus.PENDING),
+    ProofVerdict.INVALID: (ProofRequirement.PROBABILISTIC, ProofStatus.INVALID),
+}
 
 
 def make_header(
@@ -59,8 +65,8 @@ def settle_session(
     outcomes = compute_settlements(
         [
             DueClaim(
-                claim=Claim(supplier, header, make_root(compute_units, count)),
-                verdict=(verdicts or {}).get(supplier, ProofVerdict.NOT_REQUIRED),
+                claim=Claim(supplier, header, make_root(compute_units, count), status),
+                requirement=requirement,
                 supplier_owner_address=f"{supplier}-owner",
                 supplier_stake=params.supplier.min_stake,
                 revenue_shares=(
@@ -69,6 +75,7 @@ def settle_session(
                 ),
             )
             for supplier, count in relays.items()
+            for requirement, status in (_PROOFS[(verdicts or {}).get(supplier, ProofVerdict.NOT_REQUIRED)],)
         ],
         SettlementTerms(
             application_stake_start=application_stake,
@@ -86,7 +93,7 @@ def settle_session(
     for outcome in outcomes:
         if outcome.overserviced is not None:
             events.append(outcome.overserviced)
-        events.append(outcome.event)
+        events += [*outcome.fallbacks, outcome.event]
     return tuple(events)
 
 

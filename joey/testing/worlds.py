@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from fractions import Fraction
 
 from joey.core.crypto.keys import PrivateKey
 from joey.core.protocol.genesis import Genesis
@@ -26,9 +27,32 @@ from joey.core.wire.messages import (
 )
 from joey.core.wire.session import RevenueShare, Service, ServiceConfig, SupplierEndpoint
 
-__all__ = ["Staking", "World", "make_genesis", "make_key", "make_supplier_config", "make_trie_root"]
+__all__ = [
+    "WITHOUT_PROOFS",
+    "Staking",
+    "World",
+    "make_genesis",
+    "make_key",
+    "make_supplier_config",
+    "make_trie_root",
+    "without_proofs",
+]
 
 Submit = Callable[[Sequence[Message], PrivateKey], Awaitable[object]]
+
+
+def without_proofs(params: NetworkParams) -> NetworkParams:
+    """Return parameters under which no claim needs a proof, whatever it is worth."""
+    proof = replace(
+        params.proof,
+        proof_request_probability=Fraction(0),
+        proof_requirement_threshold=Upokt(2**63 - 1),
+    )
+    return replace(params, proof=proof)
+
+
+WITHOUT_PROOFS = without_proofs(MINIMAL)
+"""The minimal parameters for tests that are not about proofs."""
 
 
 def make_key(name: str) -> PrivateKey:
@@ -39,7 +63,7 @@ def make_key(name: str) -> PrivateKey:
 def make_genesis(
     names: Iterable[str],
     *,
-    params: NetworkParams = MINIMAL,
+    params: NetworkParams = WITHOUT_PROOFS,
     balance: Upokt = Upokt(1_000_000 * UPOKT_PER_POKT),
     chain_id: str = "joey-test",
 ) -> Genesis:
@@ -55,6 +79,14 @@ def make_genesis(
             Validator(make_key("validator 2").address, Upokt(1 * UPOKT_PER_POKT)),
         ),
     )
+
+
+def waive_proofs(params: NetworkParams) -> NetworkParams:
+    """Return the parameters of a network that asks for a proof of no claim."""
+    never = replace(
+        params.proof, proof_request_probability=Fraction(0), proof_requirement_threshold=Upokt(2**63 - 1)
+    )
+    return replace(params, proof=never)
 
 
 def make_supplier_config(

@@ -9,8 +9,8 @@ goes by its clock, because a claim window may be open.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,14 +26,13 @@ from joey.adapters.rates.fixed import FixedRate
 from joey.adapters.stores.sqlite.database import Database
 from joey.adapters.stores.sqlite.ledger import SqliteLedger
 from joey.adapters.stores.sqlite.portal import PORTAL_MIGRATIONS, SqliteTenants, SqliteUsage
-from joey.config import Config, OfferConfig
+from joey.config import Config
 from joey.core.errors import ConfigError
 from joey.core.ledger.invoices import Invoice
 from joey.core.ledger.weeks import compute_week
-from joey.core.offers.offer import Limits, ServiceOffer, TokenCounting
-from joey.core.protocol.params import PRESETS
-from joey.core.units import NanoUsd, format_pokt, format_usd, read_usd
-from joey.core.wire.session import Session
+from joey.core.offers.offer import ServiceOffer
+from joey.core.protocol.params import PRESETS, NetworkParams
+from joey.core.units import format_pokt, format_usd
 from joey.economy.collector import Collector
 from joey.economy.invoicing import close_week
 from joey.economy.turning import WeekTurner
@@ -42,8 +41,10 @@ from joey.http.server import ServerLimits
 from joey.ports.stores import Tenant
 from joey.relaying.outcome import RelayOutcome
 from joey.wiring.addresses import check_is_free, format_url, is_free, split_address
+from joey.wiring.drawing import wait_until_drawn
 from joey.wiring.folder import DataFolder
-from joey.wiring.nodes import BuiltNode, make_node
+from joey.wiring.nodes import BuiltNode, describe_engines, make_node
+from joey.wiring.offers import make_offers, read_price
 from joey.wiring.staking import (
     Keys,
     ServedNode,
@@ -105,6 +106,12 @@ async def open_network(
     `report` is told each step in one line, `on_outcome` hears of every attempt of the gateway. Raises
     `ConfigError` for what a person must change.
     """
+    if config.chain.kind != "local":
+        raise ConfigError(
+            f"joey up runs a chain of its own, and chain.kind is {config.chain.kind!r}: start `joey gateway`"
+            " and `joey node` instead, or name settings without chain.kind",
+            key="chain.kind",
+        )
     check_is_free(config.gateway.listen, "gateway.listen", "use another with --listen")
     async with AsyncExitStack() as stack:
         network = await _open_state(config, folder, stack)
@@ -132,7 +139,17 @@ async def open_network(
             host, port = await tasks.start(gateway.run, name="gateway")
             network.url = format_url(host, port)
             for offer in network.offers:
-                await _wait_for_session(network, offer.service_id, report)
+                expected = {
+                    served.key.address: served.url
+                    for served in network.served
+                    if offer.service_id in served.services
+                }
+                application = network.keys.applications[offer.service_id].address
+                session = await wait_until_drawn(network.chain, application, offer.service_id, expected)
+                report(
+                    f"session {session.header.session_id[:12]} of {offer.service_id} "
+                    f"has drawn {len(session.suppliers)} suppliers"
+                )
             network.chain.set_interval(interval_s)
             yield network
             tasks.cancel_scope.cancel()
@@ -142,17 +159,14 @@ async def _open_state(config: Config, folder: DataFolder, stack: AsyncExitStack)
     """Open or begin what is kept: keys, chain, books."""
     clock = SystemClock()
     keyring = FileKeyring(folder.keys)
-    offers = tuple(_make_offer(offer, f"offers[{i}]") for i, offer in enumerate(config.offers))
+    offers = make_offers(config)
     keys = Keys.read(keyring, [offer.service_id for offer in offers], len(config.node))
-    rates = FixedRate(_read_price(config.books.pokt_usd, "books.pokt_usd"), clock)
+    rates = FixedRate(read_price(config.books.pokt_usd, "books.pokt_usd"), clock)
     genesis = await read_genesis(folder.chain)
     if genesis is None:
         genesis = make_genesis(keys, PRESETS[config.chain.preset], clock.now())
-    elif genesis.params != PRESETS[config.chain.preset]:
-        raise ConfigError(
-            f"{folder.chain} began with other parameters than chain.preset {config.chain.preset!r}: "
-            "set it as it was, or name another folder with --data"
-        )
+    else:
+        _check_preset(genesis.params, config.chain.preset, folder.chain)
     chain = await LocalChain.open(folder.chain, genesis, clock=clock)
     stack.push_async_callback(chain.aclose)
     ledger = SqliteLedger(folder.ledger)
@@ -187,27 +201,14 @@ async def _open_state(config: Config, folder: DataFolder, stack: AsyncExitStack)
     )
 
 
-def _make_offer(config: OfferConfig, where: str) -> ServiceOffer:
-    return ServiceOffer(
-        service_id=config.service,
-        name=config.name,
-        models=config.models,
-        price=_read_price(config.price_usd_per_relay, f"{where}.price_usd_per_relay"),
-        modality=config.modality,
-        tier=config.tier,
-        limits=Limits(config.limits.tokens_in_max, config.limits.tokens_out_max),
-        counting=TokenCounting(config.bytes_per_token),
-    )
-
-
-def _read_price(text: str, where: str) -> NanoUsd:
-    try:
-        price = read_usd(text)
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from None
-    if price <= 0:
-        raise ConfigError(f"{where} must be more than 0, not {text}")
-    return price
+def _check_preset(params: NetworkParams, preset: str, path: Path) -> None:
+    """Refuse a chain that began with another preset; one that an older version began is taken as it is."""
+    began_with = [name for name, known in PRESETS.items() if known == params]
+    if began_with and preset not in began_with:
+        raise ConfigError(
+            f"{path} began with chain.preset {began_with[0]!r}, not {preset!r}: set it as it was, or name"
+            " another folder with --data"
+        )
 
 
 async def _make_gateway(network: Network, stack: AsyncExitStack, on_outcome: OnOutcome) -> Gateway:
@@ -276,15 +277,7 @@ async def _start_node(network: Network, index: int, tasks: anyio.abc.TaskGroup, 
     services = tuple(service.service for service in network.config.node[index].services)
     url = format_url(host, port)
     network.served.append(ServedNode(network.keys.suppliers[index], url, services))
-    engines = ", ".join(_describe_engine(network, index))
-    report(f"node {index + 1} listens at {url}: {engines}")
-
-
-def _describe_engine(network: Network, index: int) -> Sequence[str]:
-    return [
-        f"{service.engine.kind} {service.engine.url or service.engine.model}".strip()
-        for service in network.config.node[index].services
-    ]
+    report(f"node {index + 1} listens at {url}: {describe_engines(network.config.node[index])}")
 
 
 async def _stake_portal(network: Network, report: Report) -> None:
@@ -311,31 +304,3 @@ async def _stake_suppliers(network: Network, report: Report) -> None:
         for served in network.served:
             staking.start_soon(stake_supplier, network.chain, served, params)
     report(f"{len(network.served)} suppliers are staked")
-
-
-async def _wait_for_session(network: Network, service_id: str, report: Report) -> None:
-    """Wait for a session of the service that drew every supplier, or as many as a session holds."""
-    expected: Mapping[str, str] = {
-        served.key.address: served.url for served in network.served if service_id in served.services
-    }
-    application = network.keys.applications[service_id].address
-    async with aclosing(network.chain.follow()) as blocks:
-        async for block in blocks:
-            params = await network.chain.params_at(block.height)
-            wanted = min(len(expected), params.session.num_suppliers_per_session)
-            session = await network.chain.session(application, service_id)
-            if session is not None and _count_drawn(session, expected) >= wanted:
-                report(
-                    f"session {session.header.session_id[:12]} of {service_id} "
-                    f"has drawn {len(session.suppliers)} suppliers"
-                )
-                return
-
-
-def _count_drawn(session: Session, expected: Mapping[str, str]) -> int:
-    """Count the suppliers that a session lists at the address where they listen."""
-    return sum(
-        any(endpoint.url == expected.get(supplier.operator_address) for endpoint in config.endpoints)
-        for supplier in session.suppliers
-        for config in supplier.services
-    )

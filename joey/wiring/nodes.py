@@ -20,8 +20,9 @@ from joey.plugins import load_engine
 from joey.ports.chain import Chain
 from joey.ports.engine import Engine
 from joey.wiring.addresses import split_address
+from joey.wiring.keys import read_secret
 
-__all__ = ["BuiltNode", "make_node"]
+__all__ = ["BuiltNode", "describe_engines", "make_node"]
 
 _RELAY_BYTES_MAX = 16 * 1024
 """What a relay adds to the body it carries: header, ring signature, envelope."""
@@ -85,6 +86,15 @@ def make_node(
     return BuiltNode(node, database, claims)
 
 
+def describe_engines(config: NodeConfig) -> str:
+    """Return what runs behind a node, for people."""
+    engines = [service.engine for service in config.services]
+    return ", ".join(
+        f"{engine.kind} {engine.model if engine.kind == 'llamacpp' else engine.url}".strip()
+        for engine in engines
+    )
+
+
 def _make_engine(
     config: EngineConfig, *, where: str, offer: ServiceOffer, models_folder: Path, nodes: int
 ) -> Engine:
@@ -103,24 +113,11 @@ def _make_engine(
     elif config.kind == "openai":
         if not config.url:
             raise ConfigError(f"{where}.url is missing: where is the server, such as http://127.0.0.1:8000")
-        engine = cls(config.url, api_key=_read_secret(config.api_key, f"{where}.api_key"), slots=config.slots)
+        engine = cls(config.url, api_key=_read_api_key(config, where), slots=config.slots)
     else:
         engine = cls(slots=config.slots)
     return engine
 
 
-def _read_secret(reference: str, where: str) -> str | None:
-    """Return what `env:NAME` or `file:PATH` refers to. Raises `ConfigError`, never quoting a secret."""
-    kind, _, name = reference.partition(":")
-    if not reference:
-        return None
-    if kind == "env" and name:
-        if name not in os.environ:
-            raise ConfigError(f"{where} refers to the variable {name}, which is not set")
-        return os.environ[name]
-    if kind == "file" and name:
-        try:
-            return Path(name).expanduser().read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            raise ConfigError(f"{where} refers to the file {name}, which cannot be read") from None
-    raise ConfigError(f"{where} must be a reference: env:NAME or file:PATH, never the key itself")
+def _read_api_key(config: EngineConfig, where: str) -> str | None:
+    return read_secret(config.api_key, f"{where}.api_key") if config.api_key else None

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from joey.adapters.chains.local import LocalChain
-from joey.core.protocol.params import MAINNET, MINIMAL, NetworkParams
+from joey.core.protocol.params import MAINNET, NetworkParams
 from joey.testing.chain_contract import ChainContract, ChainUnderTest
-from joey.testing.worlds import World, make_genesis
+from joey.testing.worlds import WITHOUT_PROOFS, World, make_genesis, without_proofs
 
 
 class LocalChainContract(ChainContract):
     path: Path | None = None
-    params: NetworkParams = MINIMAL
+    params: NetworkParams = WITHOUT_PROOFS
 
     @asynccontextmanager
     async def open_chain(self, world: World) -> AsyncIterator[ChainUnderTest]:
@@ -36,7 +36,7 @@ class TestInMemory(LocalChainContract):
 
 
 class TestInMemoryWithMainnetParams(LocalChainContract):
-    params = MAINNET
+    params = without_proofs(MAINNET)
 
 
 class TestInFile(LocalChainContract):

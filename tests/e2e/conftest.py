@@ -43,7 +43,7 @@ def _is_alive(pid: int) -> bool:
 
 
 class Up:
-    """A running `joey up`."""
+    """A running `joey up`, or another command that runs until it is stopped."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -119,13 +119,19 @@ class Up:
         return status
 
 
-@contextmanager
 def _run_up(
     *arguments: str, environment: dict[str, str] | None = None, cwd: Path | None = None
+) -> AbstractContextManager[Up]:
+    return _start_joey("up", "--listen", "127.0.0.1:0", *arguments, environment=environment, cwd=cwd)
+
+
+@contextmanager
+def _start_joey(
+    *arguments: str, environment: dict[str, str] | None = None, cwd: Path | None = None
 ) -> Iterator[Up]:
-    """Start `joey up`; whatever happens, nothing of it is left."""
+    """Start a command that runs until it is stopped; whatever happens, nothing of it is left."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "joey", "up", "--listen", "127.0.0.1:0", *arguments],
+        [sys.executable, "-m", "joey", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -163,6 +169,11 @@ def _run_joey(
 @pytest.fixture(scope="session")
 def run_up() -> Callable[..., AbstractContextManager[Up]]:
     return _run_up
+
+
+@pytest.fixture(scope="session")
+def start_joey() -> Callable[..., AbstractContextManager[Up]]:
+    return _start_joey
 
 
 @pytest.fixture(scope="session")

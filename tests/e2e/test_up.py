@@ -254,3 +254,20 @@ def test_no_prompt_and_no_answer_is_left_outside_the_relay_log(run_up: RunUp, tm
     }
     assert len(holders) == 1, "one node, until the relay is settled"
     assert next(iter(holders)).startswith("node-")
+
+
+ECHO = """
+[[node]]
+[[node.services]]
+engine = { kind = "echo" }
+"""
+
+
+def test_a_hangup_stops_a_network_as_ctrl_c_does(run_up: RunUp, tmp_path: Path) -> None:
+    settings = tmp_path / "joey.toml"
+    settings.write_text(ECHO)
+    with run_up("--data", str(tmp_path / "data"), "--config", str(settings)) as up:
+        with connect(up) as client:
+            assert ask(client).choices[0].message.content == "Say hello."
+        assert up.stop(signal.SIGHUP) == 0
+        assert any(line.endswith("stopped") for line in up.lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from hashlib import sha3_512, sha256
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from joey.core.crypto import curve, libsecp, ring, ring_plain
 from joey.core.crypto.curve import ORDER, PRIME
 from joey.core.crypto.keys import PrivateKey
+
+SIGNATURES = 2000 if os.environ.get("JOEY_SOAK") == "1" else 20
 
 EDGES = [0, 1, 2, 3, ORDER - 2, ORDER - 1, ORDER, ORDER + 1, 2**128, 2**255, 2**256 - 1, -1]
 
@@ -181,7 +184,36 @@ def test_any_bytes(signature: bytes) -> None:
     assert not is_valid(bytes(32), signature)
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_random_rings_of_two_to_six() -> None:
+    """Each verifies in both; with a bit turned in it or in its message it verifies in neither.
+
+    One challenge in 256 is short, so that 2,000 signatures have some thirty.
+    """
+    chance = random.Random(20)
+    short = 0
+    for number in range(SIGNATURES):
+        secrets = [chance.randrange(1, ORDER) for _ in range(2 + number % 5)]
+        members = [PrivateKey.from_bytes(secret.to_bytes(32, "big")) for secret in secrets]
+        index, message = chance.randrange(len(members)), chance.randbytes(32)
+        signature = _sign(message, members, index, seeded(chance.getrandbits(64)))
+        assert is_valid(message, signature)
+        if number % 2:
+            assert not is_valid(message, _turn_bit(signature, chance))
+        else:
+            assert not is_valid(_turn_bit(message, chance), signature)
+        short += any(hashed < 2**248 for hashed in _challenge_numbers(message, ring.read_ring(signature)))
+    assert short >= SIGNATURES // 500
+
+
 _BASE = curve.encode_point(curve.GENERATOR)
+
+
+def _turn_bit(data: bytes, chance: random.Random) -> bytes:
+    bit = chance.randrange(8 * len(data))
+    return (int.from_bytes(data, "big") ^ 1 << bit).to_bytes(len(data), "big")
+
 
 Mutation = Callable[[bytes, st.DataObject], bytes]
 

@@ -46,3 +46,27 @@ def test_a_table_is_a_dictionary(history: list[tuple[object, ...]]):
         for table, copy in zip(tables, copies, strict=True):
             assert dict(table.items()) == copy
             assert {key: table.get(key) for key in "abcd" if table.get(key) is not None} == copy
+            flat = table.flatten()
+            assert dict(flat.items()) == copy
+            assert flat is tables[0] or dict(flat.changes()) == copy
+
+
+@given(steps)
+def test_a_flattened_draft_is_a_state_of_its_own(history: list[tuple[object, ...]]):
+    """A chain of flattened drafts: each stays what it was, whatever is made of it afterwards."""
+    table: Table[int] = Table()
+    kept: list[tuple[Table[int], dict[str, int]]] = []
+    for step in history:
+        draft = Table(table)
+        match step:
+            case ("put", str(key), int(value)):
+                draft.put(key, value)
+            case ("remove", str(key)):
+                draft.remove(key)
+        flat = draft.flatten()
+        assert (flat is table) == (not draft.changes())
+        assert dict(flat.items()) == dict(draft.items())
+        kept.append((flat, dict(flat.items())))
+        table = flat
+    for flat, copy in kept:
+        assert dict(flat.items()) == copy

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from joey.core.units import Height
+from joey.core.units import Height, Upokt
 from joey.core.wire.envelope import (
     HttpRequest,
     HttpResponse,
@@ -18,6 +20,8 @@ from joey.core.wire.envelope import (
     encode_response,
 )
 from joey.core.wire.gogo import marshal, unmarshal
+from joey.core.wire.message_codec import TYPE_URLS, decode_message
+from joey.core.wire.messages import Send
 from joey.core.wire.proto.relay_pb2 import RelayRequest as RequestMessage
 from joey.core.wire.relay import (
     RelayMinerError,
@@ -32,6 +36,8 @@ from joey.core.wire.relay import (
 )
 from joey.core.wire.session import SessionHeader
 from joey.core.wire.stream import FrameKind, FrameReader, encode_frame
+from joey.core.wire.transactions import decode_transaction, sign_transaction
+from joey.testing.worlds import make_key
 
 TEXT = st.text(max_size=20)
 HEIGHTS = st.integers(-(2**63), 2**63 - 1).map(Height)
@@ -150,3 +156,35 @@ def test_frames_in_another_order_are_refused_unless_only_bodies_moved(
         assert not in_place
     else:
         assert in_place
+
+
+FUZZED = int(os.environ.get("JOEY_SOAK", "0")) * 1_000_000 or 400
+SENT = sign_transaction(
+    [Send(make_key("a").address, make_key("b").address, Upokt(5))],
+    make_key("a"), chain_id="joey-test", account_number=1, sequence=2, fee=Upokt(3), gas_limit=4, memo="memo",
+)  # fmt: skip
+
+
+@pytest.mark.soak
+@settings(max_examples=FUZZED, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(SENT)), st.binary(max_size=6), st.integers(0, 6)), max_size=4))
+def test_mutated_transactions_are_read_or_refused(changes: list[tuple[int, bytes, int]]) -> None:
+    raw = SENT
+    for place, inserted, removed in changes:
+        raw = raw[:place] + inserted + raw[place + removed :]
+    try:
+        transaction = decode_transaction(raw)
+    except ValueError:
+        return
+    assert transaction.size == len(raw)
+
+
+@pytest.mark.soak
+@settings(max_examples=FUZZED, deadline=None)
+@given(st.sampled_from(TYPE_URLS), st.binary(max_size=80))
+def test_any_bytes_are_a_message_or_refused(type_url: str, wire: bytes) -> None:
+    try:
+        message = decode_message(type_url, wire)
+    except ValueError:
+        return
+    assert isinstance(message.signer, str)

@@ -52,12 +52,85 @@ def test_a_file_and_the_environment_override_in_this_order(tmp_path: Path) -> No
         ("[[offers]]\nservice = '../x'\n", r"offers\[0\].service must be at most 42 letters"),
         ("[books]\noperator = ''\n", "books.operator must be letters"),
         ("[[node]]\n[[node.services]]\nengine = {threads = -1}\n", "threads must be 0 or more"),
+        ("[chain]\nkind = 'shannon'\n", "chain.grpc_urls is missing: list at least one full node"),
+        (
+            "[chain]\nkind = 'shannon'\ngrpc_urls = ['http://h:9090']\n",
+            'chain.rpc_urls is missing: .*"http://HOST:26657"',
+        ),
+        (
+            "[chain]\nkind = 'shannon'\ngrpc_urls = ['h:9090']\n",
+            r"chain.grpc_urls\[0\] must look like http://HOST:9090 or https://HOST:443",
+        ),
+        ("[[offers]]\napplication = 'portal'\n", r"offers\[0\].application must be an address such as pokt1"),
+        ("[chain]\nrequest_timeout_s = 0\n", "chain.request_timeout_s must be greater than 0"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_fix(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says) as caught:
         read_config(write(tmp_path, text), {})
     assert "\n" not in caught.value.message.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("[gateway]\nkey = 'SECRET'\n", "gateway.key"),
+        ("[gateway]\napi_keys = ['env:NAME', 'SECRET']\n", "gateway.api_keys"),
+        ("[[offers]]\napplication_key = 'SECRET'\n", r"offers\[0\].application_key"),
+        ("[[node]]\nsupplier_key = 'SECRET'\n", r"node\[0\].supplier_key"),
+        ("[keys]\npassphrase = 'SECRET'\n", "keys.passphrase"),
+        (
+            "[[node]]\n[[node.services]]\nengine = {api_key = 'SECRET'}\n",
+            r"node\[0\].services\[0\].engine.api_key",
+        ),
+    ],
+)
+def test_a_secret_in_place_of_a_reference_is_refused_and_not_repeated(
+    tmp_path: Path, text: str, where: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"{where} must be a reference: env:NAME or file:PATH") as caught:
+        read_config(write(tmp_path, text), {})
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_secret_of_the_wrong_type_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gateway.key must be text in quotes, not \*\*\*") as caught:
+        read_config(write(tmp_path, "[gateway]\nkey = 987654321\n"), {})
+    assert "987654321" not in str(caught.value)
+
+
+def test_an_address_that_cannot_be_read_is_not_repeated(tmp_path: Path) -> None:
+    text = "[chain]\nkind = 'shannon'\ngrpc_urls = ['http://h:1']\nrpc_urls = ['ws://user:SECRET@h:1']\n"
+    with pytest.raises(ConfigError, match=r"chain.rpc_urls\[0\] must look like") as caught:
+        read_config(write(tmp_path, text), {})
+    assert "SECRET" not in str(caught.value)
+
+
+SHANNON = """
+[chain]
+kind = "shannon"
+grpc_urls = ["http://127.0.0.1:9090"]
+rpc_urls = ["http://127.0.0.1:26657"]
+"""
+
+
+def test_by_address_a_gateway_needs_no_node_and_a_node_need_not_serve_every_offer(tmp_path: Path) -> None:
+    gateway = read_config(write(tmp_path, SHANNON + "[[offers]]\nservice = 'elsewhere'\n"), {})
+    assert gateway.node == ()
+    two = "[[offers]]\n[[offers]]\nservice = 'other'\nmodels = ['m']\n[[node]]\n[[node.services]]\n"
+    assert len(read_config(write(tmp_path, SHANNON + two), {}).node) == 1
+    with pytest.raises(ConfigError, match="no node serves other"):
+        read_config(write(tmp_path, two), {})
+
+
+def test_full_nodes_may_come_from_the_environment() -> None:
+    environment = {
+        "JOEY_CHAIN__KIND": "shannon",
+        "JOEY_CHAIN__GRPC_URLS": '["http://a:1", "http://b:1"]',
+        "JOEY_CHAIN__RPC_URLS": '["http://a:2"]',
+    }
+    chain = read_config(None, environment).chain
+    assert (chain.grpc_urls, chain.rpc_urls) == (("http://a:1", "http://b:1"), ("http://a:2",))
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
@@ -84,6 +157,16 @@ def test_the_page_of_settings_lists_every_key_with_its_default() -> None:
     assert {path: text.strip('"') for path, text in rows.items()} == {
         p: t.strip('"') for p, t in defaults.items()
     }
+
+
+def test_the_examples_on_the_page_are_accepted(tmp_path: Path) -> None:
+    page = (ROOT / "docs/configuration.md").read_text()
+    examples = re.findall(r"```toml\n(.*?)```", page, re.S)
+    assert len(examples) == 2
+    address = "pokt10d07y265gmmuvt4z0w9aw880jnsr700j8yv32t"
+    gateway, node = (read_config(write(tmp_path, one.replace("pokt1...", address)), {}) for one in examples)
+    assert gateway.offers[0].application == address
+    assert node.node[0].supplier_key == "file:keys/supplier.json"
 
 
 def test_the_readme_example_is_accepted(tmp_path: Path) -> None:

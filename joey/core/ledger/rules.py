@@ -8,7 +8,8 @@ else: booking a block twice gives the same entries with the same ids.
   femto-dollars linked to it: sales = consumed + over-servicing + rounding, exactly.
 - A claim that ended unpaid is an `expiry`, with the slash if there was one, or a `discard`.
 - What the chain says of a block's supply is kept, without postings, for the audit.
-- A claim's creation moves nothing, and over-servicing is told by the settlement itself.
+- The rest books nothing: claims, proofs and changes of parameters or difficulty move no upokt, and
+  over-servicing, slashes, batches and validators' parts are told by the claims' ends already.
 """
 
 from __future__ import annotations
@@ -45,8 +46,16 @@ from joey.core.protocol.events import (
     ClaimDiscarded,
     ClaimExpired,
     ClaimSettled,
+    DifficultyUpdated,
+    ParamsUpdated,
+    ProofChecked,
+    ProofSubmitted,
+    RevenueShareFellBack,
     Reward,
+    SettlementBatch,
+    SupplierSlashed,
     SupplyChanged,
+    ValidatorsRewarded,
 )
 from joey.core.units import UPOKT_PER_POKT, ComputeUnits, Height, NanoUsd, Upokt
 
@@ -132,7 +141,11 @@ def book_event(
             return (_book_discard(event, height, time),)
         case SupplyChanged():
             return (_book_supply(event, time),)
-        case ClaimCreated() | ApplicationOverserviced():
+        case ClaimCreated() | ProofSubmitted() | ProofChecked() | ApplicationOverserviced():
+            return ()
+        case SupplierSlashed() | RevenueShareFellBack() | SettlementBatch() | ValidatorsRewarded():
+            return ()
+        case ParamsUpdated() | DifficultyUpdated():
             return ()
 
 

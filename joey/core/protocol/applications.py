@@ -11,17 +11,16 @@ from dataclasses import replace
 from joey.core.protocol.bank import APPLICATION_POOL, transfer
 from joey.core.protocol.block import BlockContext
 from joey.core.protocol.checks import (
-    check_address,
     compute_next_session_start,
     compute_unbonding_end,
     is_session_end,
     refuse,
 )
 from joey.core.protocol.gateways import is_gateway_active
-from joey.core.protocol.queries import params_at
+from joey.core.protocol.queries import live_params
 from joey.core.protocol.sessions import compute_session_end
 from joey.core.protocol.state import ApplicationServices, ServicePeriod, State
-from joey.core.units import UPOKT_PER_POKT, Height, Upokt
+from joey.core.units import Height, Upokt
 from joey.core.wire.messages import (
     DelegateToGateway,
     StakeApplication,
@@ -47,13 +46,10 @@ _UNDELEGATION_SESSIONS_KEPT = 2
 
 def stake_application(state: State, message: StakeApplication, block: BlockContext) -> tuple[()]:
     """Stake an application, or raise its stake; staking again takes an unstaking back."""
-    check_address(message.address)
     limit = message.spend_limit_per_session
-    if limit is not None and 0 < limit < UPOKT_PER_POKT:
-        raise refuse("application", 1101, f"a spend limit is at least {UPOKT_PER_POKT} upokt, not {limit}")
     if state.services.get(message.service_id) is None:
         raise refuse("application", 1106, f"there is no service {message.service_id}")
-    params = params_at(state, block.height)
+    params = live_params(state)
     known = state.applications.get(message.address)
     staked = 0 if known is None else known.stake
     if message.stake < params.application.min_stake:
@@ -81,7 +77,7 @@ def stake_application(state: State, message: StakeApplication, block: BlockConte
 
 def _change_service(state: State, application: Application, service_id: str, block: BlockContext) -> None:
     """Note that a service changes with the next session. Sessions that ran keep theirs."""
-    next_start = compute_next_session_start(block.height, params_at(state, block.height).shared)
+    next_start = compute_next_session_start(block.height, live_params(state).shared)
     services = state.application_services.get(application.address)
     periods = (
         (ServicePeriod(application.service_id, Height(1), Height(0)),)
@@ -103,6 +99,8 @@ def unstake_application(state: State, message: UnstakeApplication, block: BlockC
     application = _get_application(state, message.address)
     if application.unstake_session_end_height != 0:
         raise refuse("application", 1112, f"application {message.address} is unstaking already")
+    if application.pending_transfer is not None:
+        raise refuse("application", 1114, f"application {message.address} is in transfer period")
     state.applications.put(application.address, begin_unbonding(state, application, block))
     return ()
 
@@ -111,7 +109,7 @@ def begin_unbonding(state: State, application: Application, block: BlockContext)
     """Return an application that leaves with the end of this session; one that leaves stays as it is."""
     if application.unstake_session_end_height != 0:
         return application
-    end = compute_session_end(block.height, params_at(state, block.height).shared)
+    end = compute_session_end(block.height, live_params(state).shared)
     return replace(application, unstake_session_end_height=end)
 
 
@@ -123,7 +121,7 @@ def delegate_to_gateway(state: State, message: DelegateToGateway, block: BlockCo
         raise refuse("application", 1107, f"there is no active gateway {message.gateway_address}")
     if gateway.address in application.delegated_gateways:
         raise refuse("application", 1109, f"the application delegates to {gateway.address} already")
-    most = params_at(state, block.height).application.max_delegated_gateways
+    most = live_params(state).application.max_delegated_gateways
     if len(application.delegated_gateways) >= most:
         raise refuse("application", 1110, f"an application delegates to at most {most} gateways")
     pending = {
@@ -167,7 +165,7 @@ def undelegate_from_inactive_gateways(state: State, block: BlockContext) -> None
 
 def prune_undelegations(state: State, block: BlockContext) -> None:
     """Forget undelegations of which no proof can speak any more. Source: prune_undelegations.go."""
-    shared = params_at(state, block.height).shared
+    shared = live_params(state).shared
     kept_blocks = (
         shared.grace_period_end_offset_blocks + _UNDELEGATION_SESSIONS_KEPT * shared.num_blocks_per_session
     )
@@ -180,13 +178,13 @@ def prune_undelegations(state: State, block: BlockContext) -> None:
 
 def unbond_applications(state: State, block: BlockContext) -> None:
     """At the end of a session, give back the stakes whose unbonding period is over."""
-    if not is_session_end(block.height, params_at(state, block.height).shared):
+    if not is_session_end(block.height, live_params(state).shared):
         return
     for address, application in state.applications.items():
         unstaked = application.unstake_session_end_height
         if unstaked == 0:
             continue
-        shared = params_at(state, unstaked).shared
+        shared = live_params(state).shared
         period = shared.application_unbonding_period_sessions
         if compute_unbonding_end(unstaked, period, shared) <= block.height:
             transfer(state, APPLICATION_POOL, address, application.stake)
@@ -204,7 +202,7 @@ def _get_application(state: State, address: str) -> Application:
 def _remove_delegation(
     state: State, application: Application, gateway_address: str, block: BlockContext
 ) -> Application:
-    end = compute_session_end(block.height, params_at(state, block.height).shared)
+    end = compute_session_end(block.height, live_params(state).shared)
     pending = dict(application.pending_undelegations)
     pending[end] = (*pending.get(end, ()), gateway_address)
     remaining = tuple(one for one in application.delegated_gateways if one != gateway_address)

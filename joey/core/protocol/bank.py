@@ -15,7 +15,9 @@ from joey.core.units import Upokt
 
 __all__ = [
     "APPLICATION_POOL",
+    "FEE_COLLECTOR",
     "GATEWAY_POOL",
+    "PROOF_FEES",
     "SERVICE_FEES",
     "SUPPLIER_POOL",
     "VALIDATOR_POOL",
@@ -32,6 +34,10 @@ SUPPLIER_POOL = compute_module_address("supplier")
 VALIDATOR_POOL = compute_module_address("bonded_tokens_pool")
 SERVICE_FEES = compute_module_address("service")
 """Holds the fees paid for adding services."""
+PROOF_FEES = compute_module_address("proof")
+"""Holds the fees paid for submitting proofs."""
+FEE_COLLECTOR = compute_module_address("fee_collector")
+"""Holds the fees of transactions. Nothing here passes them on."""
 
 
 def read_totals(state: State) -> Totals:

@@ -35,7 +35,7 @@ def is_session_end(height: Height, shared: SharedParams) -> bool:
 def compute_unbonding_end(height_unstaked: Height, period_sessions: int, shared: SharedParams) -> Height:
     """Return the height at whose end a stake is given back.
 
-    `height_unstaked` is the end of the session in which that was asked for, `shared` the parameters
-    then.
+    `height_unstaked` is the end of the session in which that was asked for, `shared` the live
+    parameters of the block that asks: a change of them reaches those who wait.
     """
     return Height(height_unstaked + period_sessions * shared.num_blocks_per_session)

@@ -1,23 +1,26 @@
 """A claim comes in: is it one of this chain's sessions, in its window, and of the right weight.
 
-Source: x/proof/keeper/msg_server_create_claim.go. One departure: the network keeps the message's
-header as it is and lets the later proof fail where a field is wrong; here every field must equal the
-chain's at once.
+What is kept is the message's header as it is. Only its application, service, start height and id are
+held against the chain's session here, the id alone being compared; where another field is wrong, the
+claim stands, but the proof that compares all five cannot be given.
+Source: poktroll x/proof/keeper/{msg_server_create_claim,session}.go, x/proof/types/message_create_claim.go.
 """
 
 from __future__ import annotations
 
+from joey.core.crypto.keys import is_address
 from joey.core.errors import TransactionRejected
 from joey.core.protocol.block import BlockContext
-from joey.core.protocol.claims import Claim, compute_claimed
+from joey.core.protocol.claims import Claim, compute_claimed, compute_estimated_relays
 from joey.core.protocol.events import ClaimCreated
 from joey.core.protocol.queries import compute_units_at, difficulty_target_at, params_at, session_at
+from joey.core.protocol.relays import find_header_fault
 from joey.core.protocol.state import State, claim_key
 from joey.core.protocol.windows import compute_claim_window
 from joey.core.wire.messages import CreateClaim
-from joey.core.wire.session import Session
+from joey.core.wire.session import Session, SessionHeader
 
-__all__ = ["create_claim"]
+__all__ = ["check_claimant", "create_claim", "refuse_proof", "resolve_session"]
 
 _ROOT_BYTES = 48
 
@@ -27,26 +30,17 @@ def create_claim(state: State, message: CreateClaim, block: BlockContext) -> tup
 
     Raises `TransactionRejected` with the codes of the network's proof module.
     """
+    check_claimant(message.supplier_address, message.header)
     if len(message.root) != _ROOT_BYTES:
-        raise _refuse(1104, f"a root has {_ROOT_BYTES} bytes, this has {len(message.root)}")
+        raise refuse_proof(1104, f"a root has {_ROOT_BYTES} bytes, this has {len(message.root)}")
     claim = Claim(message.supplier_address, message.header, message.root)
     if claim.relays == 0 or claim.compute_units == 0:
-        raise _refuse(1104, "a root without a leaf cannot be claimed")
+        raise refuse_proof(1104, "a root without a leaf cannot be claimed")
     header = message.header
-    session = _find_session(state, message, block)
-    if session is None:
-        raise _refuse(
-            1115,
-            f"application {header.application_address} has no session for service {header.service_id}"
-            f" at height {header.height_start}",
-        )
-    if session.header != header:
-        raise _refuse(1116, f"the session at height {header.height_start} is {session.header.session_id}")
-    if all(supplier.operator_address != message.supplier_address for supplier in session.suppliers):
-        raise _refuse(1123, f"supplier {message.supplier_address} is not in session {header.session_id}")
+    resolve_session(state, header, message.supplier_address, block)
     window = compute_claim_window(header.height_end, params_at(state, header.height_end).shared)
     if block.height not in window:
-        raise _refuse(
+        raise refuse_proof(
             1121,
             f"height {block.height} is outside of the claim window {window.open} to {window.close}"
             f" of session {header.session_id}",
@@ -54,7 +48,7 @@ def create_claim(state: State, message: CreateClaim, block: BlockContext) -> tup
     per_relay = compute_units_at(state, header.service_id, header.height_start)
     assert per_relay is not None, "a service that was staked for is never removed"
     if claim.compute_units != claim.relays * per_relay:
-        raise _refuse(
+        raise refuse_proof(
             1126,
             f"{claim.relays} relays of {per_relay} compute units are not {claim.compute_units} compute units",
         )
@@ -72,19 +66,47 @@ def create_claim(state: State, message: CreateClaim, block: BlockContext) -> tup
             claim.compute_units,
             claimed,
             updated,
+            compute_estimated_relays(claim.root, target),
         ),
     )
 
 
-def _find_session(state: State, message: CreateClaim, block: BlockContext) -> Session | None:
-    """Return the chain's session. Ended sessions cannot change within a block, so each is made once."""
-    header = message.header
+def check_claimant(supplier_address: str, header: SessionHeader) -> None:
+    """Raise `TransactionRejected` unless a claim's or proof's supplier and header can be ones."""
+    if not is_address(supplier_address):
+        raise refuse_proof(1101, f"{supplier_address!r} is not an address")
+    fault = find_header_fault(header)
+    if fault is not None:
+        raise refuse_proof(1115, f"session header: {fault}")
+
+
+def resolve_session(
+    state: State, header: SessionHeader, supplier_address: str, block: BlockContext
+) -> Session:
+    """Return the chain's session that a header names, in which the supplier must be.
+
+    Ended sessions cannot change within a block, so each is made once. Raises `TransactionRejected`.
+    """
     key = (header.application_address, header.service_id, header.height_start)
     if key not in block.sessions:
         head = (block.height_previous, block.previous_hash)
         block.sessions[key] = session_at(state, *key, head=head)
-    return block.sessions[key]
+    session = block.sessions[key]
+    if session is None:
+        raise refuse_proof(
+            1115,
+            f"application {header.application_address} has no session for service {header.service_id}"
+            f" at height {header.height_start}",
+        )
+    if session.header.session_id != header.session_id:
+        raise refuse_proof(
+            1116, f"the session at height {header.height_start} is {session.header.session_id}"
+        )
+    if all(supplier.operator_address != supplier_address for supplier in session.suppliers):
+        raise refuse_proof(1102, f"supplier {supplier_address} is not in session {header.session_id}")
+    return session
 
 
-def _refuse(code: int, text: str) -> TransactionRejected:
+def refuse_proof(code: int, text: str) -> TransactionRejected:
+    """Return what to raise, with a code of the network's proof module."""
     return TransactionRejected(text, codespace="proof", tx_code=code)

@@ -8,6 +8,7 @@ down, at the very end. What is really paid is capped by the application's stake:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from fractions import Fraction
 
 from joey.core.protocol.difficulty import compute_multiplier
@@ -15,16 +16,40 @@ from joey.core.protocol.params import SharedParams
 from joey.core.protocol.windows import compute_pending_sessions
 from joey.core.trie.smst import read_root
 from joey.core.units import ComputeUnits, Upokt, round_down
+from joey.core.wire.codec import header_from_proto, header_to_proto, read_text
+from joey.core.wire.gogo import marshal
+from joey.core.wire.proto import proof_pb2
 from joey.core.wire.session import SessionHeader
 
 __all__ = [
     "Claim",
+    "ProofRequirement",
+    "ProofStatus",
+    "claim_from_proto",
+    "claim_to_proto",
     "compute_claimed",
     "compute_estimated_relays",
     "compute_estimated_units",
     "compute_relay_price",
     "compute_session_budget",
+    "encode_claim",
 ]
+
+
+class ProofStatus(IntEnum):
+    """What became of a claim's proof. Source: pocket.proof.ClaimProofStatus."""
+
+    PENDING = 0
+    VALIDATED = 1
+    INVALID = 2
+
+
+class ProofRequirement(IntEnum):
+    """Whether a claim needs a proof, and by which rule. Source: pocket.proof.ProofRequirementReason."""
+
+    NOT_REQUIRED = 0
+    PROBABILISTIC = 1
+    THRESHOLD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +59,7 @@ class Claim:
     supplier_address: str
     header: SessionHeader
     root: bytes
+    proof_status: ProofStatus = ProofStatus.PENDING
 
     @property
     def compute_units(self) -> ComputeUnits:
@@ -44,6 +70,35 @@ class Claim:
     def relays(self) -> int:
         """How many leaves there are: mined relays, not estimated ones."""
         return read_root(self.root)[2]
+
+
+def claim_to_proto(claim: Claim) -> proof_pb2.Claim:
+    """Return `pocket.proof.Claim`."""
+    return proof_pb2.Claim(
+        supplier_operator_address=claim.supplier_address,
+        session_header=header_to_proto(claim.header),
+        root_hash=claim.root,
+        proof_validation_status=proof_pb2.ClaimProofStatus.Name(int(claim.proof_status)),
+    )
+
+
+def claim_from_proto(message: proof_pb2.Claim) -> Claim:
+    """Return a claim as a value. Raises `ValueError` for a status that is none."""
+    return Claim(
+        supplier_address=read_text(message.supplier_operator_address),
+        header=header_from_proto(message.session_header),
+        root=message.root_hash,
+        proof_status=ProofStatus(message.proof_validation_status),
+    )
+
+
+def encode_claim(claim: Claim) -> bytes:
+    """Return a claim as the network writes it: whether it needs a proof is drawn from these bytes.
+
+    The status is part of them (`PENDING` is left out, being zero), so a claim whose proof was checked
+    draws another number than before.
+    """
+    return marshal(claim_to_proto(claim))
 
 
 def compute_estimated_units(root: bytes, target: bytes) -> ComputeUnits:

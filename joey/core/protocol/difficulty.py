@@ -2,17 +2,19 @@
 
 A target is 32 bytes. A relay counts when its hash is below it, so a low target lets few relays into
 the tries, and each of those stands for many.
-Source: pocket pkg/crypto/protocol/relay_difficulty.go.
+Sources: pocket pkg/crypto/protocol/relay_difficulty.go, x/service/keeper/update_relay_mining_difficulty.go.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 from joey.core.units import round_down
 
 __all__ = [
     "BASE_TARGET",
+    "compute_average",
     "compute_multiplier",
     "compute_new_target",
     "compute_probability",
@@ -26,6 +28,13 @@ BASE_TARGET = b"\xff" * 32
 _BASE = int.from_bytes(BASE_TARGET, "big")
 
 
+_SMOOTHING = Fraction(3_602_879_701_896_397, 2**55)
+"""The double nearest to a tenth: the weight of the newest number in the average."""
+
+_FLOAT_BITS = 64
+"""The precision at which the network adds up the average: Go's big.Float of a 64-bit integer."""
+
+
 def is_counted(relay_hash: bytes, target: bytes) -> bool:
     """Tell whether a relay enters the trie: its hash is below the target, byte by byte."""
     return relay_hash < target
@@ -36,6 +45,7 @@ def compute_probability(target: bytes) -> Fraction:
     return Fraction(int.from_bytes(target, "big"), _BASE)
 
 
+@lru_cache(maxsize=1024)
 def compute_multiplier(target: bytes) -> Fraction:
     """Return how many relays a counted one stands for, the inverse of the probability.
 
@@ -68,3 +78,25 @@ def compute_new_target(previous: bytes, relays_target: int, relays_average: int)
     if len(scaled) > len(BASE_TARGET):
         return BASE_TARGET
     return scaled.rjust(len(previous), b"\0")
+
+
+def compute_average(previous: int, relays: int) -> int:
+    """Return a service's moving average of counted relays after a block that settled `relays` of them.
+
+    A tenth of the new and nine tenths of the old, rounded down; exact but for what Go's big.Float
+    rounds off on the way: the two products and their sum are kept to 64 bits.
+    """
+    newest = _round_to_float(relays * _SMOOTHING)
+    oldest = _round_to_float(previous * (1 - _SMOOTHING))
+    return round_down(_round_to_float(newest + oldest))
+
+
+def _round_to_float(value: Fraction) -> Fraction:
+    """Return the nearest number of 64 significant bits, the even one of two.
+
+    The denominator is a power of two.
+    """
+    surplus = value.numerator.bit_length() - _FLOAT_BITS
+    if surplus <= 0:
+        return value
+    return Fraction(round(Fraction(value.numerator, 2**surplus)) * 2**surplus, value.denominator)

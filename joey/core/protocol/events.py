@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from joey.core.protocol.claims import ProofRequirement, ProofStatus
 from joey.core.units import ComputeUnits, Height, Upokt
 from joey.core.wire.session import SessionHeader
 
@@ -19,8 +20,16 @@ __all__ = [
     "ClaimDiscarded",
     "ClaimExpired",
     "ClaimSettled",
+    "DifficultyUpdated",
+    "ParamsUpdated",
+    "ProofChecked",
+    "ProofSubmitted",
+    "RevenueShareFellBack",
     "Reward",
+    "SettlementBatch",
+    "SupplierSlashed",
     "SupplyChanged",
+    "ValidatorsRewarded",
 ]
 
 
@@ -44,6 +53,33 @@ class ClaimCreated:
     claimed_compute_units: ComputeUnits
     claimed: Upokt
     updated: bool = False
+    num_estimated_relays: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProofSubmitted:
+    """A proof came in for a claim that needs one, or replaced (`updated`) one of the same block."""
+
+    header: SessionHeader
+    supplier_address: str
+    num_relays: int
+    num_estimated_relays: int
+    claimed_compute_units: ComputeUnits
+    estimated_compute_units: ComputeUnits
+    claimed: Upokt
+    status: ProofStatus
+    updated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProofChecked:
+    """A proof was verified at the end of its block; `failure` is empty when it holds."""
+
+    header: SessionHeader
+    supplier_address: str
+    height: Height
+    status: ProofStatus
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +87,10 @@ class ClaimSettled:
     """A claim was paid.
 
     `settled` upokt left the application's stake by burning, plus `reimbursed` where the global
-    mint is on; `minted` were created by the claim, `inflation` by the global mint. `rewards` and
-    `validators` together are `minted + inflation`; `reimbursed` moves stake to the DAO and is
-    neither minted nor burned.
+    mint is on; `minted` were created by the claim, `inflation` by the global mint. `rewards`, in the
+    order in which the network queues them, and `validators` together are `minted + inflation`;
+    `reimbursed` moves stake to the DAO and is neither minted nor burned. The network's event lists
+    that last transfer among its rewards, too.
     """
 
     header: SessionHeader
@@ -73,6 +110,8 @@ class ClaimSettled:
     mint_ratio: str
     rewards: tuple[Reward, ...]
     validators: Upokt
+    proof_requirement: ProofRequirement = ProofRequirement.NOT_REQUIRED
+    proof_status: ProofStatus = ProofStatus.PENDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +123,11 @@ class ClaimExpired:
     claimed: Upokt
     reason: str
     slashed: Upokt
+    num_relays: int = 0
+    num_estimated_relays: int = 0
+    claimed_compute_units: ComputeUnits = ComputeUnits(0)
+    estimated_compute_units: ComputeUnits = ComputeUnits(0)
+    proof_status: ProofStatus = ProofStatus.PENDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +138,7 @@ class ClaimDiscarded:
     supplier_address: str
     claimed: Upokt
     error: str
+    proof_status: ProofStatus = ProofStatus.PENDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +153,78 @@ class ApplicationOverserviced:
 
 
 @dataclass(frozen=True, slots=True)
+class SupplierSlashed:
+    """A supplier lost `penalty` of its stake for a missing or invalid proof; `stake` is what is left."""
+
+    header: SessionHeader
+    supplier_address: str
+    penalty: Upokt
+    stake: Upokt
+    proof_status: ProofStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RevenueShareFellBack:
+    """A supplier's revenue shares were unusable: its owner got the whole `amount`."""
+
+    header: SessionHeader
+    supplier_address: str
+    supplier_owner_address: str
+    amount: Upokt
+    reason: str
+    observed_sum: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementBatch:
+    """One movement of upokt by a block's settlement, summed over its claims.
+
+    `height_session_end` is that of the first claim that was paid, whatever the others'. `operation`
+    is `mint`, `mod_to_mod`, `mod_to_acct` or `burn`; `sender` is the name of a module, `recipient`
+    another, an address, or empty.
+    """
+
+    height_session_end: Height
+    sender: str
+    recipient: str
+    reason: str
+    amount: Upokt
+    num_claims: int
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorsRewarded:
+    """What one validator got of the proposers' part. Stake is the validator's own: nobody delegates here."""
+
+    height_session_end: Height
+    reason: str
+    validator_address: str
+    amount: Upokt
+    stake: Upokt
+
+
+@dataclass(frozen=True, slots=True)
+class ParamsUpdated:
+    """A module's parameters were changed, and from which height on sessions go by them."""
+
+    module: str
+    height_effective: Height
+
+
+@dataclass(frozen=True, slots=True)
+class DifficultyUpdated:
+    """A service's target moves with the next session. Targets are 32 bytes."""
+
+    service_id: str
+    previous_target: bytes
+    target: bytes
+    previous_num_relays_ema: int
+    num_relays_ema: int
+
+
+@dataclass(frozen=True, slots=True)
 class SupplyChanged:
     """What one block minted and burned in all, and the supply after it."""
 
@@ -118,5 +235,18 @@ class SupplyChanged:
 
 
 ChainEvent = (
-    ClaimCreated | ClaimSettled | ClaimExpired | ClaimDiscarded | ApplicationOverserviced | SupplyChanged
+    ClaimCreated
+    | ProofSubmitted
+    | ProofChecked
+    | ClaimSettled
+    | ClaimExpired
+    | ClaimDiscarded
+    | ApplicationOverserviced
+    | SupplierSlashed
+    | RevenueShareFellBack
+    | SettlementBatch
+    | ValidatorsRewarded
+    | ParamsUpdated
+    | DifficultyUpdated
+    | SupplyChanged
 )

@@ -10,10 +10,14 @@ from joey.core.crypto.keys import is_address
 from joey.core.protocol.bank import VALIDATOR_POOL, mint
 from joey.core.protocol.params import NetworkParams
 from joey.core.protocol.rows import encode_row
-from joey.core.protocol.state import State, Validator, height_key
+from joey.core.protocol.state import Authority, State, Validator, height_key
 from joey.core.units import Upokt
 
-__all__ = ["Genesis", "compute_genesis_hash", "write_genesis"]
+__all__ = ["AUTHORITY", "Genesis", "compute_genesis_hash", "write_genesis"]
+
+
+AUTHORITY = "pokt10d07y265gmmuvt4z0w9aw880jnsr700j8yv32t"
+"""The network's authority over parameters: the account of its governance module. Nobody has its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class Genesis:
 
     `balances` holds what each address can spend at once. At least one validator must be bonded: the
     proposer's part of a claim has to go to somebody. Its stake comes on top of its balance.
+    `authority` is the account that may change parameters: a chain that shall be governed names one
+    whose key somebody has.
     Raises `ValueError` for what no chain can begin with.
     """
 
@@ -30,6 +36,7 @@ class Genesis:
     params: NetworkParams
     balances: dict[str, Upokt]
     validators: tuple[Validator, ...]
+    authority: str = AUTHORITY
 
     def __post_init__(self) -> None:
         if not self.chain_id:
@@ -39,7 +46,7 @@ class Genesis:
         if not self.validators or len({one.address for one in self.validators}) != len(self.validators):
             raise ValueError("a genesis names at least one validator, each once")
         addresses = [*self.balances, *(one.address for one in self.validators)]
-        addresses.append(self.params.tokenomics.dao_reward_address)
+        addresses += (self.params.tokenomics.dao_reward_address, self.authority)
         for address in addresses:
             if not is_address(address):
                 raise ValueError(f"{address!r} is not an address")
@@ -55,6 +62,8 @@ def compute_genesis_hash(genesis: Genesis) -> bytes:
 def write_genesis(state: State, genesis: Genesis) -> None:
     """Put into an empty state what there is before block 1."""
     state.params.put(height_key(1), genesis.params)
+    state.live_params.put("", genesis.params)
+    state.authority.put("", Authority(genesis.authority))
     for address, balance in sorted(genesis.balances.items()):
         mint(state, address, balance)
     for validator in sorted(genesis.validators, key=lambda one: one.address):

@@ -7,6 +7,9 @@ double, which is how the network itself computes with it: 0.975 is 39/40.
 Which height's parameters apply: windows and the divisor of budgets take those at a session's end
 height; prices those at its start height; proof and tokenomics parameters those at the executing
 block.
+
+What a network has and we have no name for is kept as it came: `unknown` of every class are the bytes
+of such fields, and they are written back with the others.
 """
 
 from __future__ import annotations
@@ -77,6 +80,7 @@ class SharedParams:
     compute_unit_cost_granularity: int  # 11
     session_grid_anchor_height: int = 0  # 12: 0 means that the grid begins at height 1
     session_number_at_anchor: int = 0  # 13
+    unknown: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class SessionParams:
     """Source: pocket.session.Params."""
 
     num_suppliers_per_session: int  # 3
+    unknown: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ class ProofParams:
     proof_requirement_threshold: Upokt  # 3
     proof_missing_penalty: Upokt  # 4
     proof_submission_fee: Upokt  # 5
+    unknown: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,7 @@ class Shares:
     supplier: Fraction  # 3
     source_owner: Fraction  # 4
     application: Fraction  # 5
+    unknown: bytes = b""
 
     def __post_init__(self) -> None:
         shares = (self.dao, self.proposer, self.supplier, self.source_owner, self.application)
@@ -126,6 +133,7 @@ class TokenomicsParams:
     mint_equals_burn_claim_distribution: Shares  # 8: of what a claim mints
     mint_ratio: Fraction  # 9: minted for each upokt burned
     overservicing_bonus_multiplier: int  # 10: 0 and 1 mean that no unused budget is passed on
+    unknown: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +142,7 @@ class ServiceParams:
 
     add_service_fee: Upokt  # 1
     target_num_relays: int  # 2: mined relays per block of settlement that difficulty aims at
+    unknown: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +151,7 @@ class ApplicationParams:
 
     max_delegated_gateways: int  # 1
     min_stake: Upokt  # 2
+    unknown: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +160,7 @@ class SupplierParams:
 
     min_stake: Upokt  # 1
     staking_fee: Upokt  # 2: charged to the signer
+    unknown: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +168,7 @@ class GatewayParams:
     """Source: pocket.gateway.Params."""
 
     min_stake: Upokt  # 1
+    unknown: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +186,13 @@ class NetworkParams:
 
 
 def _shares(dao: str, proposer: str, supplier: str, source_owner: str, application: str) -> Shares:
-    return Shares(*map(read_decimal, (dao, proposer, supplier, source_owner, application)))
+    return Shares(
+        dao=read_decimal(dao),
+        proposer=read_decimal(proposer),
+        supplier=read_decimal(supplier),
+        source_owner=read_decimal(source_owner),
+        application=read_decimal(application),
+    )
 
 
 _DAO_ADDRESS = "pokt1dr5jtqaaz4wk8wevl33e7vkxsjlphljnjhyq2l"

@@ -1,6 +1,7 @@
 """What a state says holds at a height: parameters, prices, difficulty, sessions.
 
-Nothing here changes anything. A "current" value does not exist: every question names its height.
+Nothing here changes anything. A "current" value does not exist but for `live_params`, which the
+network itself has beside its history: every other question names its height.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ __all__ = [
     "application_service_at",
     "compute_units_at",
     "difficulty_target_at",
+    "live_params",
     "params_at",
     "session_at",
     "supplier_at",
@@ -25,15 +27,42 @@ __all__ = [
 ]
 
 
+def live_params(state: State) -> NetworkParams:
+    """Return the parameters that a block executes with: stakes, fees, unbonding periods, proofs, shares.
+
+    They differ from `params_at` between a change and the session that goes by it: what is no timing
+    is live at once, timing is live from the end of the block in which it takes effect. A state of an
+    older chain file has no such row: its newest parameters are then live.
+    Source: x/shared/keeper/end_blocker.go.
+    """
+    live = state.live_params.get("")
+    if live is not None:
+        return live
+    newest = None
+    for _, params in state.params.items():
+        newest = params
+    assert newest is not None, "a state always has the parameters of its genesis"
+    return newest
+
+
 def params_at(state: State, height: Height) -> NetworkParams:
-    """Return the parameters in force at a height; for a future height, those known so far."""
+    """Return the parameters that sessions go by at a height; for a future height, those known so far.
+
+    The network keeps a history of shared and of session parameters. Those of the other modules are the
+    live ones, whatever the height.
+    """
     found = None
     latest = height_key(height)
     for key, params in state.params.items():
-        if found is None or key <= latest:
-            found = params
+        if found is not None and key > latest:
+            break
+        found = params
     assert found is not None, "a state always has the parameters of its genesis"
-    return found
+    session = found.session
+    for key, session_params in state.session_params.items():
+        if key <= latest:
+            session = session_params
+    return replace(live_params(state), shared=found.shared, session=session)
 
 
 def compute_units_at(state: State, service_id: str, height: Height) -> ComputeUnits | None:

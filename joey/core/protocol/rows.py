@@ -1,8 +1,8 @@
 """Values of the rulebook as canonical bytes and back: what a chain keeps on disk and hashes.
 
 The bytes are JSON in ASCII without spaces, members in the order of the dataclass's fields. `bytes`
-are hex, a `Fraction` is `"39/40"`, a time is microseconds since 1970 UTC, a `dict` is a list of
-pairs by ascending key. Equal values have equal bytes.
+are hex, an `Enum` is its value, a `Fraction` is `"39/40"`, a time is microseconds since 1970 UTC, a
+`dict` is a list of pairs by ascending key. Equal values have equal bytes.
 
 A member that is missing when reading takes the field's default, so that a field with a default can
 be added later.
@@ -16,6 +16,7 @@ import types
 import typing
 from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from fractions import Fraction
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -74,6 +75,8 @@ def _make_codec(hint: Any) -> tuple[Writer, Reader]:
         return _SCALARS[hint]
     if isinstance(hint, typing.NewType):
         return _make_codec(hint.__supertype__)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return (lambda member: member.value), hint
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return _make_dataclass_codec(hint)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)

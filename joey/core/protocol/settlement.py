@@ -1,12 +1,14 @@
-"""What a claim burns, mints and pays: budgets, shares and every rounding, in the network's order.
+"""What a claim burns, mints and pays: caps, shares and every rounding, in the network's order.
 
 Pure arithmetic over one application's claims of one session; the accounts are moved in
-`joey.core.protocol.settling`. Whether a proof was due, and whether it was given, comes in as a
-`ProofVerdict` per claim. The embedded chain has no proof phase yet and passes `NOT_REQUIRED`
-for every claim; the rule for the other verdicts is complete and tested here.
+`joey.core.protocol.settling`. Whether a claim needed a proof comes in with it, what became of the
+proof is part of the claim.
 
 Which height's values apply: price and difficulty those at the session's start, the budget's
 divisor those at its end, tokenomics and penalty those of the settling block.
+
+One departure: where settlement of a claim fails half-way, the reference keeps the application's
+record lowered although nothing was burned; here the stake stays what lies in the pool.
 Sources: poktroll x/tokenomics/keeper/{settle_pending_claims,settlement_context,token_logic_modules}.go
 and x/tokenomics/token_logic_module/*.go.
 """
@@ -16,23 +18,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from fractions import Fraction
 
+from joey.core.protocol.budgets import compute_caps, compute_even_share
 from joey.core.protocol.claims import (
     Claim,
+    ProofRequirement,
+    ProofStatus,
     compute_claimed,
     compute_estimated_relays,
     compute_estimated_units,
+)
+from joey.core.protocol.distribution import (
+    GLOBAL_MINTING,
+    RELAY_MINTING,
+    Distribution,
+    Payees,
+    Unsettleable,
+    ceil_product,
+    distribute,
+    floor_product,
 )
 from joey.core.protocol.events import (
     ApplicationOverserviced,
     ClaimDiscarded,
     ClaimExpired,
     ClaimSettled,
-    Reward,
+    RevenueShareFellBack,
 )
-from joey.core.protocol.params import SharedParams, Shares, TokenomicsParams, format_decimal
-from joey.core.protocol.windows import compute_pending_sessions
+from joey.core.protocol.movements import (
+    APPLICATION_MODULE,
+    GLOBAL_MINT,
+    RELAY_MINT,
+    TOKENOMICS_MODULE,
+    Movement,
+    Operation,
+)
+from joey.core.protocol.params import SharedParams, TokenomicsParams, format_decimal
 from joey.core.units import Upokt
 from joey.core.wire.session import RevenueShare
 
@@ -41,15 +62,9 @@ __all__ = [
     "ProofVerdict",
     "Settlement",
     "SettlementTerms",
-    "Unsettleable",
     "compute_settlements",
-    "is_revenue_split_usable",
-    "split_by_stake",
-    "split_revenue",
+    "judge_proof",
 ]
-
-_BURN_EQUALS_MINT = "TLM_RELAY_BURN_EQUALS_MINT_"
-_GLOBAL_MINT = "TLM_GLOBAL_MINT_"
 
 
 class ProofVerdict(Enum):
@@ -62,21 +77,42 @@ class ProofVerdict(Enum):
 
 
 _EXPIRATION_REASONS = {ProofVerdict.MISSING: "PROOF_MISSING", ProofVerdict.INVALID: "PROOF_INVALID"}
+_VERDICTS = {
+    ProofStatus.PENDING: ProofVerdict.MISSING,
+    ProofStatus.VALIDATED: ProofVerdict.VALIDATED,
+    ProofStatus.INVALID: ProofVerdict.INVALID,
+}
+
+
+def judge_proof(requirement: ProofRequirement, status: ProofStatus) -> ProofVerdict:
+    """Return what settlement makes of a claim's proof. Without need of one its status is no matter."""
+    return ProofVerdict.NOT_REQUIRED if requirement is ProofRequirement.NOT_REQUIRED else _VERDICTS[status]
 
 
 @dataclass(frozen=True, slots=True)
 class DueClaim:
     """A claim whose windows have closed, with what its supplier is at the settling block.
 
-    `revenue_shares` are those of the supplier's config for the service that is active now, `None`
-    when none is. `supplier_stake` is what is left to slash.
+    `requirement` says whether a proof was needed. `supplier_owner_address` is empty when the supplier
+    is gone. `supplier_stake` is what is left to slash. `revenue_shares` are those of the supplier's
+    config for the service that is active now, `None` when none is.
     """
 
     claim: Claim
-    verdict: ProofVerdict
+    requirement: ProofRequirement
     supplier_owner_address: str
     supplier_stake: Upokt
     revenue_shares: tuple[RevenueShare, ...] | None
+
+    @property
+    def verdict(self) -> ProofVerdict:
+        """What is made of the claim's proof."""
+        return judge_proof(self.requirement, self.claim.proof_status)
+
+    @property
+    def is_payable(self) -> bool:
+        """Whether the claim competes for the session's budget: no proof is lacking and somebody is there."""
+        return self.verdict not in _EXPIRATION_REASONS and bool(self.supplier_owner_address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +136,16 @@ class SettlementTerms:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What one claim came to. `validator_pools`: (reason, upokt) that all bonded validators share."""
+    """What one claim came to, with what the chain says of it beside, and what it moves.
+
+    `validator_pools`: (reason, upokt) that all bonded validators share, not yet in `movements`.
+    """
 
     event: ClaimSettled | ClaimExpired | ClaimDiscarded
     overserviced: ApplicationOverserviced | None = None
     validator_pools: tuple[tuple[str, Upokt], ...] = ()
-
-
-class Unsettleable(Exception):
-    """Settlement of one claim cannot go on; its claim is dropped and nobody is paid."""
+    fallbacks: tuple[RevenueShareFellBack, ...] = ()
+    movements: tuple[Movement, ...] = ()
 
 
 def compute_settlements(group: Sequence[DueClaim], terms: SettlementTerms) -> tuple[Settlement, ...]:
@@ -117,86 +154,55 @@ def compute_settlements(group: Sequence[DueClaim], terms: SettlementTerms) -> tu
     The group holds all of them that are ripe in this block, also those that expire: each takes an
     equal share of the budget. No result spends more than `terms.application_stake` in all.
     """
-    budget = _compute_budget(terms)
-    limit = terms.spend_limit_per_session
-    limited = budget if limit is None else min(limit, budget)
-    floor = min(budget // len(group), limited // len(group))
+    share = compute_even_share(
+        terms.application_stake_start, terms.shared_end, terms.spend_limit_per_session, len(group)
+    )
     claimed = [compute_claimed(due.claim.root, terms.target, terms.shared_start) for due in group]
     inflation = terms.tokenomics.global_inflation_per_claim
-    needs = [amount + _ceil_product(amount, inflation) for amount in claimed]
-    settling = [due.verdict not in _EXPIRATION_REASONS for due in group]
-    caps = _compute_caps(needs, settling, floor, terms.tokenomics.overservicing_bonus_multiplier)
+    needs = [amount + ceil_product(amount, inflation) for amount in claimed]
+    payable = [due.is_payable for due in group]
+    caps = compute_caps(needs, payable, share.amount, terms.tokenomics.overservicing_bonus_multiplier)
     stake = terms.application_stake
     results = []
     for due, amount, need, cap in zip(group, claimed, needs, caps, strict=True):
         try:
-            result = _settle_one(due, terms, amount, need, cap, stake, limited < budget)
+            result = _settle_one(due, terms, amount, need, cap, stake, share.is_limited)
         except Unsettleable as reason:
-            claim = due.claim
-            result = Settlement(ClaimDiscarded(claim.header, claim.supplier_address, amount, str(reason)))
+            result = Settlement(_discard(due.claim, amount, str(reason)))
         if isinstance(result.event, ClaimSettled):
             stake = Upokt(stake - result.event.settled - result.event.reimbursed)
         results.append(result)
     return tuple(results)
 
 
-def _compute_budget(terms: SettlementTerms) -> int:
-    return terms.application_stake_start // compute_pending_sessions(terms.shared_end)
-
-
-def _compute_caps(needs: Sequence[int], settling: Sequence[bool], floor: int, multiplier: int) -> list[int]:
-    """Return the most that each claim may cost the application, inflation included.
-
-    With a multiplier above one, what some suppliers leave unused is passed on to those that need
-    more, in proportion to their excess and up to `multiplier` times their even share.
-    """
-    if multiplier <= 1:
-        return [floor] * len(needs)
-    settling_needs = [need for need, settles in zip(needs, settling, strict=True) if settles]
-    unused = sum(max(0, floor - need) for need in settling_needs)
-    excess = sum(max(0, need - floor) for need in settling_needs)
-    caps = []
-    for need, settles in zip(needs, settling, strict=True):
-        bonus = unused * (need - floor) // excess if settles and need > floor else 0
-        caps.append(min(floor + bonus, multiplier * floor))
-    return caps
-
-
 def _settle_one(
-    due: DueClaim, terms: SettlementTerms, claimed: Upokt, need: int, cap: int, stake: Upokt, limited: bool
+    due: DueClaim, terms: SettlementTerms, claimed: Upokt, need: int, cap: int, stake: Upokt, is_limited: bool
 ) -> Settlement:
     claim, tokenomics = due.claim, terms.tokenomics
-    expired = _EXPIRATION_REASONS.get(due.verdict)
-    if expired is not None:
-        slashed = min(terms.proof_missing_penalty, due.supplier_stake)
-        return Settlement(
-            ClaimExpired(claim.header, claim.supplier_address, claimed, expired, Upokt(slashed))
-        )
-    inflation_ratio = tokenomics.global_inflation_per_claim
-    cap_settled = _floor_product(cap, 1 / (1 + inflation_ratio))
+    if not due.supplier_owner_address:
+        raise Unsettleable(f"there is no supplier {claim.supplier_address}")
+    if due.verdict in _EXPIRATION_REASONS:
+        return Settlement(_expire(due, terms, claimed))
+    cap_settled = floor_product(cap, 1 / (1 + tokenomics.global_inflation_per_claim))
     settled = Upokt(min(claimed, cap_settled))
     overserviced = None
     if claimed > cap_settled:
         overserviced = ApplicationOverserviced(
-            claim.header, claim.supplier_address, Upokt(need), Upokt(cap), limited
+            claim.header, claim.supplier_address, Upokt(need), Upokt(cap), is_limited
         )
-    minted = _floor_product(settled, tokenomics.mint_ratio)
-    inflation = _ceil_product(settled, inflation_ratio)
+    minted = floor_product(settled, tokenomics.mint_ratio)
+    inflation = ceil_product(settled, tokenomics.global_inflation_per_claim)
+    distributions: list[Distribution] = []
     if settled > 0:
         if minted == 0:
             raise Unsettleable(f"settling {settled} upokt would mint none")
         if settled + inflation > stake:
             raise Unsettleable(f"the application's stake of {stake} upokt is less than {settled + inflation}")
-    rewards, pool = _distribute(
-        minted, tokenomics.mint_equals_burn_claim_distribution, _BURN_EQUALS_MINT, due, terms
-    )
-    pools = [(f"{_BURN_EQUALS_MINT}VALIDATOR_REWARD_DISTRIBUTION", pool)]
-    if inflation > 0:
-        more, more_pool = _distribute(
-            inflation, tokenomics.mint_allocation_percentages, _GLOBAL_MINT, due, terms
-        )
-        rewards += more
-        pools.append((f"{_GLOBAL_MINT}VALIDATOR_REWARD_DISTRIBUTION", more_pool))
+        distributions = _distribute(due, terms, minted, inflation)
+    pools = [
+        (minting.validators, distribution.validators)
+        for minting, distribution in zip((RELAY_MINTING, GLOBAL_MINTING), distributions, strict=False)
+    ]
     event = ClaimSettled(
         header=claim.header,
         supplier_address=claim.supplier_address,
@@ -214,87 +220,80 @@ def _settle_one(
         overservicing_loss=Upokt(claimed - settled),
         deflation_loss=Upokt(settled - minted),
         mint_ratio=format_decimal(tokenomics.mint_ratio),
-        rewards=tuple(rewards),
+        rewards=tuple(reward for one in distributions for reward in one.rewards),
         validators=Upokt(sum(amount for _, amount in pools)),
+        proof_requirement=due.requirement,
+        proof_status=claim.proof_status,
     )
-    return Settlement(event, overserviced, tuple(pool for pool in pools if pool[1] > 0))
-
-
-def _distribute(
-    amount: Upokt, shares: Shares, reasons: str, due: DueClaim, terms: SettlementTerms
-) -> tuple[list[Reward], Upokt]:
-    """Return the accounts' rewards out of `amount` and the validators' part.
-
-    The DAO takes what the roundings of the others leave.
-    """
-    supplier = _floor_product(amount, shares.supplier)
-    proposer = _floor_product(amount, shares.proposer)
-    source_owner = _floor_product(amount, shares.source_owner)
-    application = _floor_product(amount, shares.application)
-    dao = amount - supplier - proposer - source_owner - application
-    rewards = [
-        Reward(address, f"{reasons}SUPPLIER_SHAREHOLDER_REWARD_DISTRIBUTION", part)
-        for address, part in split_revenue(supplier, due.revenue_shares, due.supplier_owner_address)
-    ]
-    for recipient, name, part in (
-        (terms.service_owner_address, "SOURCE_OWNER", source_owner),
-        (due.claim.header.application_address, "APPLICATION", application),
-        (terms.tokenomics.dao_reward_address, "DAO", dao),
-    ):
-        if part > 0:
-            rewards.append(Reward(recipient, f"{reasons}{name}_REWARD_DISTRIBUTION", Upokt(part)))
-    return rewards, proposer
-
-
-def is_revenue_split_usable(shares: Sequence[RevenueShare]) -> bool:
-    """Tell whether addresses are unique and percentages are 1 to 100 and sum to exactly 100."""
-    return (
-        len({share.address for share in shares}) == len(shares)
-        and all(1 <= share.percentage <= 100 for share in shares)
-        and sum(share.percentage for share in shares) == 100
+    return Settlement(
+        event,
+        overserviced,
+        validator_pools=tuple(pool for pool in pools if pool[1] > 0),
+        fallbacks=tuple(one.fallback for one in distributions if one.fallback is not None),
+        movements=(
+            *(movement for one in distributions for movement in one.movements),
+            *_charge(settled, inflation, tokenomics.dao_reward_address),
+        ),
     )
 
 
-def split_revenue(
-    amount: Upokt, shares: Sequence[RevenueShare] | None, owner_address: str
-) -> list[tuple[str, Upokt]]:
-    """Split a supplier's part among its shareholders; what rounding leaves goes to the first listed.
-
-    An unusable list pays the owner. Raises, so that the claim is discarded, when there is something
-    to pay and no active config or an empty list. Parts of zero are left out.
-    Source: x/tokenomics/token_logic_module/distribution_supplier.go.
-    """
-    if amount == 0:
-        return []
-    if not shares:
-        raise Unsettleable("the supplier has no active revenue shares for the service")
-    if not is_revenue_split_usable(shares):
-        return [(owner_address, amount)]
-    parts = [amount * share.percentage // 100 for share in shares]
-    parts[0] += amount - sum(parts)
-    return [(share.address, Upokt(part)) for share, part in zip(shares, parts, strict=True) if part > 0]
-
-
-def split_by_stake(amount: Upokt, stakes: Sequence[tuple[str, Upokt]]) -> list[tuple[str, Upokt]]:
-    """Split by stake with the method of the largest remainder; equal remainders go by address.
-
-    Parts of zero are left out; the parts sum to `amount`. Raises `ValueError` when nobody has a stake.
-    Source: x/tokenomics/token_logic_module/distribution_validator.go.
-    """
-    total = sum(stake for _, stake in stakes)
-    if total <= 0:
-        raise ValueError("nobody has a stake to split by")
-    parts = {address: amount * stake // total for address, stake in stakes}
-    left = amount - sum(parts.values())
-    by_remainder = sorted(stakes, key=lambda holder: (-(amount * holder[1] % total), holder[0]))
-    for address, _ in by_remainder[:left]:
-        parts[address] += 1
-    return [(address, Upokt(part)) for address, part in parts.items() if part > 0]
+def _distribute(due: DueClaim, terms: SettlementTerms, minted: Upokt, inflation: Upokt) -> list[Distribution]:
+    """Split what the claim mints and, where there is any, its inflation."""
+    claim, tokenomics = due.claim, terms.tokenomics
+    payees = Payees(
+        claim.header,
+        claim.supplier_address,
+        due.supplier_owner_address,
+        due.revenue_shares,
+        terms.service_owner_address,
+        tokenomics.dao_reward_address,
+    )
+    shares = tokenomics.mint_equals_burn_claim_distribution
+    distributions = [distribute(minted, shares, RELAY_MINTING, payees)]
+    if inflation > 0:
+        shares = tokenomics.mint_allocation_percentages
+        distributions.append(distribute(inflation, shares, GLOBAL_MINTING, payees))
+    return distributions
 
 
-def _floor_product(amount: int, ratio: Fraction) -> Upokt:
-    return Upokt(amount * ratio.numerator // ratio.denominator)
+def _charge(settled: Upokt, reimbursed: Upokt, dao_address: str) -> list[Movement]:
+    """Return what leaves the application's stake: a part burns, and inflation goes to the DAO."""
+    movements = []
+    if settled > 0:
+        reason = f"{RELAY_MINT}APPLICATION_STAKE_BURN"
+        movements.append(Movement(Operation.BURN, APPLICATION_MODULE, "", reason, settled))
+    if reimbursed > 0:
+        prefix = f"{GLOBAL_MINT}REIMBURSEMENT_REQUEST_ESCROW"
+        movements += [
+            Movement(
+                Operation.TO_MODULE,
+                APPLICATION_MODULE,
+                TOKENOMICS_MODULE,
+                f"{prefix}_MODULE_TRANSFER",
+                reimbursed,
+            ),
+            Movement(
+                Operation.TO_ACCOUNT, TOKENOMICS_MODULE, dao_address, f"{prefix}_DAO_TRANSFER", reimbursed
+            ),
+        ]
+    return movements
 
 
-def _ceil_product(amount: int, ratio: Fraction) -> Upokt:
-    return Upokt(-(-amount * ratio.numerator // ratio.denominator))
+def _expire(due: DueClaim, terms: SettlementTerms, claimed: Upokt) -> ClaimExpired:
+    claim = due.claim
+    return ClaimExpired(
+        claim.header,
+        claim.supplier_address,
+        claimed,
+        _EXPIRATION_REASONS[due.verdict],
+        slashed=Upokt(min(terms.proof_missing_penalty, due.supplier_stake)),
+        num_relays=claim.relays,
+        num_estimated_relays=compute_estimated_relays(claim.root, terms.target),
+        claimed_compute_units=claim.compute_units,
+        estimated_compute_units=compute_estimated_units(claim.root, terms.target),
+        proof_status=claim.proof_status,
+    )
+
+
+def _discard(claim: Claim, claimed: Upokt, error: str) -> ClaimDiscarded:
+    return ClaimDiscarded(claim.header, claim.supplier_address, claimed, error, claim.proof_status)

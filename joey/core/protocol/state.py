@@ -13,24 +13,28 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, Generic, TypeVar, get_args, get_type_hints
 
 from joey.core.protocol.claims import Claim
-from joey.core.protocol.params import NetworkParams
+from joey.core.protocol.params import NetworkParams, SessionParams
 from joey.core.units import ComputeUnits, Height, Upokt
-from joey.core.wire.session import Application, Gateway, Service, Supplier
+from joey.core.wire.session import Application, Gateway, Service, SessionHeader, Supplier
 
 __all__ = [
     "State",
     "Table",
     "Account",
     "ApplicationServices",
+    "Authority",
     "BlockHash",
     "ComputeUnitsHistory",
     "Difficulty",
     "DifficultyHistory",
     "ServicePeriod",
+    "SubmittedProof",
     "Totals",
+    "UnorderedNonce",
     "Validator",
     "claim_key",
     "height_key",
+    "nonce_key",
 ]
 
 V = TypeVar("V")
@@ -111,6 +115,29 @@ class BlockHash:
     hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """The account that may change parameters."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnorderedNonce:
+    """The height of the block that used up an unordered transaction's nonce."""
+
+    height: Height
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedProof:
+    """A proof that came in with this block and is checked at its end. `proof` is a gob stream."""
+
+    supplier_address: str
+    header: SessionHeader
+    proof: bytes
+
+
 class Table(Generic[V]):
     """Rows by key, over the rows of the table below it, if any."""
 
@@ -163,8 +190,29 @@ class Table(Generic[V]):
             self._below._rows.update(self._rows)
         self._rows = {}
 
+    def flatten(self) -> Table[V]:
+        """Return a table over nothing with the rows of this draft and of all below it.
+
+        What has no change is not copied: the table below is then returned itself.
+        """
+        if self._below is None:
+            return self
+        below = self._below.flatten()
+        if not self._rows:
+            return below
+        flat: Table[V] = Table()
+        flat._rows = dict(below._rows)
+        for key, row in self._rows.items():
+            if row is None:
+                flat._rows.pop(key, None)
+            else:
+                flat._rows[key] = row
+        return flat
+
     def _collect(self) -> dict[str, V | None]:
-        return dict(self._rows) if self._below is None else self._below._collect() | self._rows
+        if self._below is None:
+            return dict(self._rows)
+        return self._below._collect() | self._rows if self._rows else self._below._collect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +230,13 @@ class State:
     compute_units: Table[ComputeUnitsHistory]
     difficulties: Table[DifficultyHistory]
     claims: Table[Claim]  # by `claim_key`
-    params: Table[NetworkParams]  # by `height_key` of the height from which they hold
+    proofs: Table[SubmittedProof]  # by `claim_key`; empty between blocks
+    params: Table[NetworkParams]  # by `height_key` of the height from which `shared` of it holds
+    session_params: Table[SessionParams]  # by `height_key` of the height from which they hold
+    live_params: Table[NetworkParams]  # one row, with an empty key; see `queries.live_params`
     block_hashes: Table[BlockHash]  # by `height_key`
+    unordered: Table[UnorderedNonce]  # by `nonce_key`
+    authority: Table[Authority]  # one row, with an empty key; without it, the network's
 
     @classmethod
     def empty(cls) -> State:
@@ -198,6 +251,10 @@ class State:
         """Write a draft's changes to the state below."""
         for _, table in self.tables():
             table.fold()
+
+    def flatten(self) -> State:
+        """Return a state over nothing with what this draft shows; tables without a change are shared."""
+        return State(**{name: table.flatten() for name, table in self.tables()})
 
     def tables(self) -> list[tuple[str, Table[Any]]]:
         """Return every table with its name."""
@@ -221,3 +278,8 @@ def claim_key(session_id: str, supplier_address: str) -> str:
 def height_key(height: int) -> str:
     """Return a key whose order is that of heights."""
     return f"{height:020d}"
+
+
+def nonce_key(timeout_nanoseconds: int, address: str) -> str:
+    """Return the key of an unordered nonce: its order is that of the timeouts."""
+    return f"{timeout_nanoseconds:020d}/{address}"

@@ -1,27 +1,26 @@
 """Suppliers: staked, their services by height, slashed, unstaked, paid back.
 
-Source: x/supplier/keeper. One departure: a config that was deactivated stays so, where the network
-gives every old config the newest deactivation height.
+As on the network, a change of services and an unstaking give *every* old config the height of the next
+session as its end, those included that had ended before and are not forgotten yet: such a config is
+active once more up to then.
+Source: x/supplier/keeper/{msg_server_stake_supplier,msg_server_unstake_supplier}.go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from joey.core.protocol.bank import SUPPLIER_POOL, burn, transfer
 from joey.core.protocol.block import BlockContext
 from joey.core.protocol.checks import (
-    check_address,
     compute_next_session_start,
     compute_unbonding_end,
     is_session_end,
     refuse,
 )
-from joey.core.protocol.queries import params_at
+from joey.core.protocol.queries import live_params, params_at
 from joey.core.protocol.sessions import compute_session_end
-from joey.core.protocol.settlement import is_revenue_split_usable
 from joey.core.protocol.state import State
 from joey.core.protocol.windows import compute_settlement_height
 from joey.core.units import Height, Upokt
@@ -36,8 +35,6 @@ __all__ = [
     "unstake_supplier",
 ]
 
-_URL_SCHEMES = ("http", "https", "ws", "wss")
-
 
 def stake_supplier(state: State, message: StakeSupplier, block: BlockContext) -> tuple[()]:
     """Stake a supplier, or change its stake, owner or services; that takes an unstaking back.
@@ -45,8 +42,8 @@ def stake_supplier(state: State, message: StakeSupplier, block: BlockContext) ->
     New configs are active from the next session on, and those they replace up to then. The signer
     pays what the stake grows by, and the fee; what it shrinks by goes to the owner.
     """
-    _check_stake_message(state, message)
-    params = params_at(state, block.height)
+    _check_services(state, message)
+    params = live_params(state)
     known = state.suppliers.get(message.operator_address)
     stake = message.stake if message.stake is not None or known is None else known.stake
     if stake is None:
@@ -99,7 +96,7 @@ def slash_supplier(state: State, operator_address: str, amount: Upokt, block: Bl
     assert amount <= supplier.stake, "a slash is capped at the stake"
     burn(state, SUPPLIER_POOL, amount)
     slashed = replace(supplier, stake=Upokt(supplier.stake - amount))
-    least = params_at(state, block.height).supplier.min_stake
+    least = live_params(state).supplier.min_stake
     if slashed.stake < least and slashed.unstake_session_end_height == 0:
         slashed = _begin_unbonding(state, slashed, block)
     state.suppliers.put(operator_address, slashed)
@@ -107,13 +104,13 @@ def slash_supplier(state: State, operator_address: str, amount: Upokt, block: Bl
 
 def unbond_suppliers(state: State, block: BlockContext) -> None:
     """At the end of a session, give back to the owners the stakes whose unbonding period is over."""
-    if not is_session_end(block.height, params_at(state, block.height).shared):
+    if not is_session_end(block.height, live_params(state).shared):
         return
     for address, supplier in state.suppliers.items():
         unstaked = supplier.unstake_session_end_height
         if unstaked == 0:
             continue
-        shared = params_at(state, unstaked).shared
+        shared = live_params(state).shared
         if compute_unbonding_end(unstaked, shared.supplier_unbonding_period_sessions, shared) <= block.height:
             transfer(state, SUPPLIER_POOL, supplier.owner_address, supplier.stake)
             state.suppliers.remove(address)
@@ -136,43 +133,10 @@ def _is_needed(state: State, update: ServiceConfigUpdate, height: Height) -> boo
     return height <= compute_settlement_height(end, shared) + shared.num_blocks_per_session
 
 
-def _check_stake_message(state: State, message: StakeSupplier) -> None:
-    for address in (message.signer_address, message.owner_address, message.operator_address):
-        check_address(address)
-    if message.signer_address not in (message.owner_address, message.operator_address):
-        text = f"{message.signer_address} is neither owner nor operator of {message.operator_address}"
-        raise refuse("shared", 1105, text)
-    if message.services and message.signer_address != message.operator_address:
-        raise refuse("shared", 1105, "only the operator may change a supplier's services")
-    if len({config.service_id for config in message.services}) != len(message.services):
-        raise refuse("supplier", 1104, "a supplier names each service once")
+def _check_services(state: State, message: StakeSupplier) -> None:
     for config in message.services:
-        _check_config(state, config)
-
-
-def _check_config(state: State, config: ServiceConfig) -> None:
-    if state.services.get(config.service_id) is None:
-        raise refuse("supplier", 1106, f"there is no service {config.service_id}")
-    if not config.endpoints:
-        raise refuse("supplier", 1104, f"service {config.service_id} has no endpoint")
-    for endpoint in config.endpoints:
-        try:
-            url = urlsplit(endpoint.url)
-            is_usable = url.scheme in _URL_SCHEMES and bool(url.hostname)
-        except ValueError:
-            is_usable = False
-        if not is_usable:
-            schemes = ", ".join(_URL_SCHEMES)
-            raise refuse("supplier", 1104, f"{endpoint.url!r} is no URL of {schemes}")
-    if not is_revenue_split_usable(config.revenue_shares):
-        raise refuse(
-            "shared",
-            1106,
-            f"the revenue shares of service {config.service_id} must have unique addresses and whole"
-            " percentages of 1 to 100 that sum to 100",
-        )
-    for share in config.revenue_shares:
-        check_address(share.address)
+        if state.services.get(config.service_id) is None:
+            raise refuse("supplier", 1106, f"there is no service {config.service_id}")
 
 
 def _check_may_change(supplier: Supplier, message: StakeSupplier) -> None:
@@ -186,28 +150,31 @@ def _check_may_change(supplier: Supplier, message: StakeSupplier) -> None:
 def _change_configs(
     supplier: Supplier, configs: Sequence[ServiceConfig], next_start: Height
 ) -> tuple[ServiceConfigUpdate, ...]:
-    """Return the history with new configs from `next_start` on; with none, as it is."""
+    """Return the history with new configs from `next_start` on; with none, as it is.
+
+    The new ones come first. A config that was to begin then makes place for a new one of its service.
+    """
     if not configs:
         return supplier.config_history
     opened = [ServiceConfigUpdate(supplier.operator_address, config, next_start) for config in configs]
-    # A config that was to begin with the next session has never held: the new ones take its place.
-    begun = [update for update in supplier.config_history if update.height_activation != next_start]
-    return (*_close(begun, next_start), *opened)
+    services = {config.service_id for config in configs}
+    kept = [
+        update
+        for update in supplier.config_history
+        if update.height_activation != next_start or update.config.service_id not in services
+    ]
+    return (*opened, *_close(kept, next_start))
 
 
 def _begin_unbonding(state: State, supplier: Supplier, block: BlockContext) -> Supplier:
-    shared = params_at(state, block.height).shared
-    next_start = compute_next_session_start(block.height, shared)
-    begun = [update for update in supplier.config_history if update.height_activation != next_start]
+    shared = live_params(state).shared
     return replace(
         supplier,
         unstake_session_end_height=compute_session_end(block.height, shared),
-        config_history=_close(begun, next_start),
+        config_history=_close(supplier.config_history, compute_next_session_start(block.height, shared)),
     )
 
 
 def _close(updates: Sequence[ServiceConfigUpdate], height: Height) -> tuple[ServiceConfigUpdate, ...]:
-    return tuple(
-        update if update.height_deactivation else replace(update, height_deactivation=height)
-        for update in updates
-    )
+    """Deactivate configs at a height, also those that were deactivated before: see above."""
+    return tuple(replace(update, height_deactivation=height) for update in updates)

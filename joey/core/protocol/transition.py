@@ -2,22 +2,21 @@
 
 Everything is decided by the arguments: the same genesis, transactions and block times give the same
 states. A block is made on a draft: `begin_block`, then `apply_transaction` for each, then
-`end_block`; the caller persists `State.changes()` and folds the draft. A transaction that is refused
-leaves nothing behind, neither a message's effect nor a used sequence, and costs nothing: fees are
-not charged here (the fee that a transaction names is not taken), where the network would charge it
-and count the sequence.
+`end_block`; the caller persists `State.changes()` and folds the draft.
 
-Not here yet: proofs, governance of parameters (they are kept by height already), transfers of
-applications and services.
+A transaction that fails its ante checks (`joey.core.protocol.ante`) is in no block. One whose message
+fails is: its fee is paid, its sequence used, and none of its messages has had an effect.
+Source: cosmos-sdk baseapp/baseapp.go (runTx), poktroll app/app_config.go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
-from joey.core.crypto.keys import compute_address
+from joey.core.errors import TransactionRejected
+from joey.core.protocol.ante import WRONG_SEQUENCE, pass_ante, prune_nonces
 from joey.core.protocol.applications import (
     delegate_to_gateway,
     prune_undelegations,
@@ -29,28 +28,41 @@ from joey.core.protocol.applications import (
 )
 from joey.core.protocol.bank import (
     APPLICATION_POOL,
+    FEE_COLLECTOR,
     GATEWAY_POOL,
+    PROOF_FEES,
     SERVICE_FEES,
     SUPPLIER_POOL,
     VALIDATOR_POOL,
     transfer,
 )
+from joey.core.protocol.basics import check_message_basics
 from joey.core.protocol.block import BlockContext
 from joey.core.protocol.checks import check_address, refuse
 from joey.core.protocol.claiming import create_claim
 from joey.core.protocol.events import ChainEvent
-from joey.core.protocol.gateways import stake_gateway, unbond_gateways, unstake_gateway
+from joey.core.protocol.fees import MESSAGE_GAS, GasMeter
+from joey.core.protocol.gateways import (
+    stake_gateway,
+    unbond_gateways,
+    unstake_gateway,
+    update_gateway_metadata,
+)
+from joey.core.protocol.governance import promote_params, update_param, update_params
+from joey.core.protocol.outcomes import TransactionOutcome, describe_failure
+from joey.core.protocol.proving import make_judge, submit_proof, validate_proofs
 from joey.core.protocol.queries import params_at
-from joey.core.protocol.services import add_service
-from joey.core.protocol.sessions import compute_session_start
-from joey.core.protocol.settling import settle_claims, update_difficulties
-from joey.core.protocol.state import Account, BlockHash, State, height_key
+from joey.core.protocol.retargeting import update_difficulties
+from joey.core.protocol.services import add_service, transfer_service
+from joey.core.protocol.settling import settle_claims
+from joey.core.protocol.state import BlockHash, State, height_key
 from joey.core.protocol.suppliers import (
     prune_config_history,
     stake_supplier,
     unbond_suppliers,
     unstake_supplier,
 )
+from joey.core.protocol.transfers import complete_transfers, transfer_application
 from joey.core.protocol.windows import compute_settlement_height
 from joey.core.units import Height
 from joey.core.wire.messages import (
@@ -62,51 +74,95 @@ from joey.core.wire.messages import (
     StakeApplication,
     StakeGateway,
     StakeSupplier,
+    SubmitProof,
+    TransferApplication,
+    TransferService,
     UndelegateFromGateway,
     UnstakeApplication,
     UnstakeGateway,
     UnstakeSupplier,
+    UpdateGatewayMetadata,
+    UpdateParam,
+    UpdateParams,
 )
-from joey.core.wire.transactions import Signer, Transaction, is_signature_of_transaction
+from joey.core.wire.transactions import Transaction
 
 __all__ = [
     "WRONG_SEQUENCE",
+    "TransactionOutcome",
     "apply_message",
     "apply_transaction",
     "begin_block",
+    "check_transaction",
     "end_block",
+    "simulate_transaction",
 ]
-
-WRONG_SEQUENCE = ("sdk", 32)
-"""Codespace and code of a transaction that was signed with another sequence than is due."""
 
 Events = tuple[ChainEvent, ...]
 Handler = Callable[[State, Any, BlockContext], Events]
 
 _MODULE_ACCOUNTS = frozenset(
-    {APPLICATION_POOL, GATEWAY_POOL, SERVICE_FEES, SUPPLIER_POOL, VALIDATOR_POOL},
+    {
+        APPLICATION_POOL,
+        FEE_COLLECTOR,
+        GATEWAY_POOL,
+        PROOF_FEES,
+        SERVICE_FEES,
+        SUPPLIER_POOL,
+        VALIDATOR_POOL,
+    },
 )
+
+_NO_PRICE = Fraction(0)
 
 
 def begin_block(state: State, block: BlockContext) -> None:
-    """Note the hash of the block before, if a session began with it. Source: x/session EndBlocker."""
+    """Forget nonces that time out, and note the hash of the block before: seed of a session or of proofs.
+
+    Source: cosmos-sdk x/auth PreBlocker; x/session EndBlocker of the block before.
+    """
+    prune_nonces(state, block)
     previous = block.height_previous
-    if previous > 0 and compute_session_start(previous, params_at(state, previous).shared) == previous:
+    if previous > 0:
         state.block_hashes.put(height_key(previous), BlockHash(block.previous_hash))
 
 
-def apply_transaction(state: State, transaction: Transaction, block: BlockContext) -> Events:
-    """Check a transaction's signatures and apply its messages, all or none; return what happened.
+def check_transaction(
+    state: State, transaction: Transaction, block: BlockContext, *, gas_price_min: Fraction = _NO_PRICE
+) -> None:
+    """Let a transaction pass the ante checks, as for a block that follows; its messages do not run.
 
+    `state` is what the chain's state would be after all transactions that wait already; it is changed
+    by this one's fee and sequence. `gas_price_min` is what this full node asks, in upokt per unit of gas.
     Raises `TransactionRejected`, with codespace and code, and then has changed nothing.
     """
     draft = state.draft()
-    _check_signatures(draft, transaction, block)
-    events: list[ChainEvent] = []
-    for message in transaction.messages:
-        events += _HANDLERS[type(message)](draft, message, block)
+    pass_ante(draft, transaction, block, gas_price_min=gas_price_min)
     draft.fold()
-    return tuple(events)
+
+
+def apply_transaction(state: State, transaction: Transaction, block: BlockContext) -> TransactionOutcome:
+    """Take a transaction into a block: its fee and sequence, then its messages, all or none.
+
+    Raises `TransactionRejected`, with codespace and code, when it fails the ante checks: it does not
+    belong into the block and has changed nothing.
+    """
+    draft = state.draft()
+    meter = pass_ante(draft, transaction, block)
+    outcome = _run_messages(draft, transaction, block, meter)
+    draft.fold()
+    return outcome
+
+
+def simulate_transaction(state: State, transaction: Transaction, block: BlockContext) -> TransactionOutcome:
+    """Return what a transaction would do and use in this block; `state` is left as it is.
+
+    Signatures are not looked at and gas is without limit. Raises `TransactionRejected` when it would
+    fail another ante check.
+    """
+    draft = state.draft()
+    meter = pass_ante(draft, transaction, block, is_simulated=True)
+    return _run_messages(draft, transaction, block, meter)
 
 
 def apply_message(state: State, message: Message, block: BlockContext) -> Events:
@@ -114,6 +170,7 @@ def apply_message(state: State, message: Message, block: BlockContext) -> Events
 
     Raises `TransactionRejected` and then has changed nothing.
     """
+    check_message_basics(message)
     draft = state.draft()
     events = _HANDLERS[type(message)](draft, message, block)
     draft.fold()
@@ -123,72 +180,51 @@ def apply_message(state: State, message: Message, block: BlockContext) -> Events
 def end_block(state: State, block: BlockContext) -> Events:
     """Settle what is due, then give stakes back and forget what no rule asks for any more.
 
-    The order is the network's: tokenomics, gateways, applications, suppliers.
-    Source: poktroll app/app_config.go.
+    The order is the network's: proofs, tokenomics, gateways, applications, suppliers, and last the
+    shared parameters: all others still go by those of the block.
+    Source: poktroll app/app_config.go; x/application/module/abci.go for the order within applications.
     """
-    events = settle_claims(state, block)
-    update_difficulties(state, events, block)
+    events = validate_proofs(state, block)
+    events += settle_claims(state, block, make_judge(state))
+    events += update_difficulties(state, events, block)
     unbond_gateways(state, block)
     undelegate_from_inactive_gateways(state, block)
     prune_undelegations(state, block)
     unbond_applications(state, block)
+    complete_transfers(state, block)
     unbond_suppliers(state, block)
     prune_config_history(state, block)
+    promote_params(state, block)
     _prune_block_hashes(state, block.height)
     return tuple(events)
 
 
-def _check_signatures(state: State, transaction: Transaction, block: BlockContext) -> None:
-    """Check who signed, and count their sequences up. Source: cosmos-sdk x/auth/ante."""
-    timeout = transaction.timeout_height
-    if timeout and block.height > timeout:
-        raise refuse("sdk", 30, f"the transaction was to be in a block by height {timeout}")
-    required = transaction.required_signers
-    if len(required) != len(transaction.signers):
-        text = f"{len(required)} accounts must sign, there are {len(transaction.signers)} signatures"
-        raise refuse("sdk", 4, text)
-    for address, signer in zip(required, transaction.signers, strict=True):
-        account = state.accounts.get(address)
-        if account is None:
-            raise refuse("sdk", 9, f"account {address} does not exist; send it something first")
-        public_key = _find_public_key(address, account, signer)
-        if signer.sequence != account.sequence:
-            codespace, code = WRONG_SEQUENCE
-            text = f"account {address} is at sequence {account.sequence}, not {signer.sequence}"
-            raise refuse(codespace, code, text)
-        if not is_signature_of_transaction(
-            transaction,
-            signer.signature,
-            public_key,
-            chain_id=block.chain_id,
-            account_number=account.number,
-        ):
-            text = f"the signature of {address} is not one for chain {block.chain_id}"
-            raise refuse("sdk", 4, text)
-        state.accounts.put(address, replace(account, sequence=account.sequence + 1, public_key=public_key))
-
-
-def _find_public_key(address: str, account: Account, signer: Signer) -> bytes:
-    """Return the key that must have signed: the account's, or for a first signature the signer's."""
-    public_key = signer.public_key or account.public_key
-    if public_key is None:
-        raise refuse("sdk", 8, f"account {address} has not signed before: its public key is needed")
-    try:
-        is_of_address = compute_address(public_key) == address
-    except ValueError:
-        is_of_address = False
-    if not is_of_address:
-        raise refuse("sdk", 8, f"the public key is not that of {address}")
-    return public_key
+def _run_messages(
+    state: State, transaction: Transaction, block: BlockContext, meter: GasMeter
+) -> TransactionOutcome:
+    """Run messages on top of a state, which keeps their effects only if none of them fails."""
+    draft = state.draft()
+    events: list[ChainEvent] = []
+    for index, message in enumerate(transaction.messages):
+        try:
+            meter.use(MESSAGE_GAS[type(message)], type(message).__name__)
+            events += _HANDLERS[type(message)](draft, message, block)
+        except TransactionRejected as refusal:
+            codespace, code, log = describe_failure(refusal, message, index)
+            return TransactionOutcome(
+                code, codespace, log, transaction.gas_limit, meter.used, refusal=refusal
+            )
+    draft.fold()
+    return TransactionOutcome(0, "", "", transaction.gas_limit, meter.used, tuple(events))
 
 
 def _send(state: State, message: Send, _block: BlockContext) -> Events:
     """Move upokt. Module accounts take none: what lies on them is somebody's stake."""
     check_address(message.to_address)
     if message.amount <= 0:
-        raise refuse("sdk", 10, f"{message.amount} upokt cannot be sent")
+        raise refuse("sdk", 10, f"{message.amount}upokt: invalid coins")
     if message.to_address in _MODULE_ACCOUNTS:
-        raise refuse("sdk", 4, f"{message.to_address} is a module's account and takes no payments")
+        raise refuse("sdk", 4, f"{message.to_address} is not allowed to receive funds: unauthorized")
     transfer(state, message.from_address, message.to_address, message.amount)
     return ()
 
@@ -210,13 +246,19 @@ def _is_forgotten(state: State, key: str, height: Height) -> bool:
 _HANDLERS: dict[type[Message], Handler] = {
     Send: _send,
     AddService: add_service,
+    TransferService: transfer_service,
     StakeApplication: stake_application,
     UnstakeApplication: unstake_application,
     DelegateToGateway: delegate_to_gateway,
     UndelegateFromGateway: undelegate_from_gateway,
+    TransferApplication: transfer_application,
     StakeGateway: stake_gateway,
     UnstakeGateway: unstake_gateway,
+    UpdateGatewayMetadata: update_gateway_metadata,
     StakeSupplier: stake_supplier,
     UnstakeSupplier: unstake_supplier,
     CreateClaim: create_claim,
+    SubmitProof: submit_proof,
+    UpdateParams: update_params,
+    UpdateParam: update_param,
 }

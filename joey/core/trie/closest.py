@@ -11,8 +11,7 @@ Source: pokt-network/smt v0.14.1 smt.go, proofs.go.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -20,13 +19,13 @@ from joey.core.trie.smst import (
     DIGEST_LENGTH,
     EMPTY,
     PATH_BITS,
+    FoldedTrie,
     SessionTrie,
     compute_leaf,
     encode_leaf,
-    fold_range,
 )
 
-__all__ = ["ClosestProof", "is_closest_valid", "prove_closest"]
+__all__ = ["ClosestProof", "is_closest_valid", "prove_closest", "prove_folded"]
 
 _PATH_LENGTH = PATH_BITS // 8
 _META_LENGTH = 16
@@ -69,19 +68,26 @@ def prove_closest(trie: SessionTrie, path: bytes) -> ClosestProof:
     An empty trie has a proof too, of nothing, as in the network. Raises `ValueError` for a path of
     another length.
     """
+    return prove_folded(trie.folded(), path, trie.value)
+
+
+def prove_folded(trie: FoldedTrie, path: bytes, read_value: Callable[[bytes], bytes]) -> ClosestProof:
+    """Return the same for a trie that has no values: `read_value` is asked for one or two, by key.
+
+    Raises `ValueError` when it returns another value than was folded, and what it raises itself.
+    """
     if len(path) != _PATH_LENGTH:
         raise ValueError(f"a path has {_PATH_LENGTH} bytes, not {len(path)}")
-    paths, digests = trie.arrange()
-    if not paths:
+    if not trie.count:
         return ClosestProof(path, (0,), 0, EMPTY, None, ())
 
     wanted = int.from_bytes(path, "big")
     flipped: list[int] = []
     sides: list[bytes] = []
-    low, high, depth = 0, len(paths), 0
+    low, high, depth = 0, trie.count, 0
     sibling = (0, 0)
     while high - low > 1:
-        middle = _find_middle(paths, low, high, depth)
+        middle = trie.find_middle(low, high, depth)
         ways = [(low, middle), (middle, high)]
         turn = wanted >> (PATH_BITS - 1 - depth) & 1
         if ways[turn][0] == ways[turn][1]:
@@ -89,17 +95,16 @@ def prove_closest(trie: SessionTrie, path: bytes) -> ClosestProof:
             turn ^= 1
         (low, high), sibling = ways[turn], ways[turn ^ 1]
         depth += 1
-        sides.append(fold_range(paths[slice(*sibling)], digests[slice(*sibling)], depth))
+        sides.append(trie.fold(*sibling, depth))
 
-    leaf_path = paths[low].to_bytes(_PATH_LENGTH, "big")
     return ClosestProof(
         path=path,
         flipped_bits=tuple(flipped),
         depth=depth,
-        closest_path=leaf_path,
-        closest_data=trie.leaf_data(leaf_path),
+        closest_path=trie.path(low),
+        closest_data=trie.leaf_data(low, read_value(trie.key(low))),
         side_nodes=tuple(reversed(sides)),
-        sibling_data=_encode_node(trie, paths[slice(*sibling)], digests[slice(*sibling)], depth),
+        sibling_data=_encode_node(trie, *sibling, depth, read_value),
     )
 
 
@@ -112,15 +117,8 @@ def is_closest_valid(proof: ClosestProof, root: bytes) -> bool:
         return False
 
 
-def _find_middle(paths: Sequence[int], low: int, high: int, depth: int) -> int:
-    """Return where, among paths that share `depth` bits, those with a one next begin."""
-    shift = PATH_BITS - depth
-    pivot = (paths[low] >> shift << shift) | 1 << (shift - 1)
-    return bisect_left(paths, pivot, low, high)
-
-
 def _encode_node(
-    trie: SessionTrie, paths: Sequence[int], digests: Sequence[bytes], depth: int
+    trie: FoldedTrie, low: int, high: int, depth: int, read_value: Callable[[bytes], bytes]
 ) -> bytes | None:
     """Return the preimage under which the network stores the node at `depth` over these leaves.
 
@@ -128,26 +126,17 @@ def _encode_node(
     nodes with one child. It names the path of the leaf whose insertion created it, and that is the
     second leaf that came to be below it.
     """
-    if not paths:
+    if low == high:
         return None
-    if len(paths) == 1:
-        path = paths[0].to_bytes(_PATH_LENGTH, "big")
-        return encode_leaf(path, trie.leaf_data(path))
-    branch = PATH_BITS - (paths[0] ^ paths[-1]).bit_length()
+    if high - low == 1:
+        return encode_leaf(trie.path(low), trie.leaf_data(low, read_value(trie.key(low))))
+    branch = trie.find_branch(low, high)
     if branch == depth:
-        middle = _find_middle(paths, 0, len(paths), depth)
-        left = fold_range(paths[:middle], digests[:middle], depth + 1)
-        right = fold_range(paths[middle:], digests[middle:], depth + 1)
-        return _encode_inner(left, right)
-    child = fold_range(paths, digests, branch)
-    creator = _find_second(trie.rank(), paths)
+        middle = trie.find_middle(low, high, depth)
+        return _encode_inner(trie.fold(low, middle, depth + 1), trie.fold(middle, high, depth + 1))
+    child = trie.fold(low, high, branch)
+    creator = trie.path(trie.find_second(low, high))
     return _EXTENSION + bytes((depth, branch)) + creator + child + child[-_META_LENGTH:]
-
-
-def _find_second(rank: Mapping[bytes, int], paths: Sequence[int]) -> bytes:
-    """Return the path that was inserted second."""
-    encoded = [path.to_bytes(_PATH_LENGTH, "big") for path in paths]
-    return sorted(encoded, key=rank.__getitem__)[1]
 
 
 def _encode_inner(left: bytes, right: bytes) -> bytes:

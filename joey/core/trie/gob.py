@@ -22,6 +22,7 @@ _BUILTIN = range(1, 8)
 _USER_TYPES_FROM = 64
 _TOO_BIG = 1 << 30
 _NESTING_MAX = 100
+_UINT_LENGTH_MAX = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +77,16 @@ def decode_gob(stream: bytes, local: StructOf) -> dict[str, Value]:
     types: dict[int, _WireType] = {}
     position = 0
     while True:
-        message = _Cursor(stream, position)
-        length = message.read_uint()
+        # The rest is never copied: a stream of many messages would cost the square of its length.
+        head = _Cursor(stream[position : position + _UINT_LENGTH_MAX], 0)
+        length = head.read_uint()
         if length >= _TOO_BIG:
             raise ValueError("gob: a message is too big")
-        position = message.position + length
+        start = position + head.position
+        position = start + length
         if position > len(stream):
             raise ValueError("gob: unexpected end of input")
-        message = _Cursor(stream[:position], message.position)
+        message = _Cursor(stream[start:position], 0)
         type_id = message.read_int()
         if type_id >= 0:
             return _read_value(message, type_id, types, local)
@@ -130,20 +133,30 @@ class _Cursor:
 def _read_value(
     message: _Cursor, type_id: int, types: Mapping[int, _WireType], local: StructOf
 ) -> dict[str, Value]:
-    _check_type(type_id, local, types, 0)
+    _check_type(type_id, local, types, 0, set())
     value: dict[str, Value] = _decode(message, type_id, types, 0)
     return _keep(value, local)
 
 
-def _check_type(type_id: int, local: LocalType | None, types: Mapping[int, _WireType], depth: int) -> None:
-    """Refuse a stream type that Go cannot put into the local one; `None` only passes it over."""
+def _check_type(
+    type_id: int,
+    local: LocalType | None,
+    types: Mapping[int, _WireType],
+    depth: int,
+    checked: set[tuple[int, int]],
+) -> None:
+    """Refuse a stream type that Go cannot put into the local one; `None` only passes it over.
+
+    `checked` are the pairs that were looked at before: a stream may name them as often as it likes.
+    """
     if depth > _NESTING_MAX:
         raise ValueError("gob: types are nested too deeply")
     wire = types.get(type_id)
     if wire is None and type_id not in _BUILTIN:
         raise ValueError(f"gob: type {type_id} is undefined")
-    if local is None:
+    if local is None or (type_id, id(local)) in checked:
         return
+    checked.add((type_id, id(local)))
     if isinstance(local, StructOf):
         if wire is None or wire.kind != "struct":
             raise ValueError("gob: a struct is wanted")
@@ -152,11 +165,11 @@ def _check_type(type_id: int, local: LocalType | None, types: Mapping[int, _Wire
         for name, field_type in wire.fields:
             if not name:
                 raise ValueError("gob: a field has no name")
-            _check_type(field_type, local.fields.get(name), types, depth + 1)
+            _check_type(field_type, local.fields.get(name), types, depth + 1, checked)
     elif isinstance(local, ListOf):
         if wire is None or wire.kind != "slice":
             raise ValueError("gob: a slice is wanted")
-        _check_type(wire.element, local.element, types, depth + 1)
+        _check_type(wire.element, local.element, types, depth + 1, checked)
     elif type_id != {"int": _INT, "bytes": _BYTES}[local]:
         raise ValueError(f"gob: {local} is wanted, type {type_id} is sent")
 
@@ -212,7 +225,10 @@ def _decode_struct(
         name, field_type = wire.fields[index]
         content = _decode(message, field_type, types, depth + 1)
         known = value.get(name)
-        value[name] = {**known, **content} if isinstance(known, dict) else content
+        if isinstance(known, dict) and isinstance(content, dict):
+            known.update(content)
+        else:
+            value[name] = content
     return value
 
 

@@ -7,6 +7,8 @@ Sources: pocket.session, pocket.application, pocket.gateway, pocket.shared, cosm
 
 from __future__ import annotations
 
+from typing import cast
+
 from google.protobuf.message import DecodeError
 
 from joey.core.units import ComputeUnits, Height, Upokt
@@ -15,6 +17,7 @@ from joey.core.wire.proto import application_pb2, coin_pb2, gateway_pb2, session
 from joey.core.wire.session import (
     Application,
     Gateway,
+    PendingTransfer,
     RevenueShare,
     Service,
     ServiceConfig,
@@ -37,6 +40,9 @@ __all__ = [
 ]  # fmt: skip
 
 DENOMINATION = "upokt"
+
+_AMOUNT_DIGITS_MAX = 78
+"""Of 2^256, which no amount of the network reaches."""
 
 
 def read_message(message_type: type[AnyMessage], wire: bytes) -> AnyMessage:
@@ -136,7 +142,7 @@ def decode_application(wire: bytes) -> Application:
 
 def application_to_proto(application: Application) -> application_pb2.Application:
     """Return an application as a message."""
-    limit = application.spend_limit_per_session
+    limit, pending = application.spend_limit_per_session, application.pending_transfer
     return application_pb2.Application(
         address=application.address,
         stake=coin_to_proto(application.stake),
@@ -148,6 +154,14 @@ def application_to_proto(application: Application) -> application_pb2.Applicatio
         },
         unstake_session_end_height=application.unstake_session_end_height,
         per_session_spend_limit=None if limit is None else coin_to_proto(limit),
+        pending_transfer=(
+            None
+            if pending is None
+            else application_pb2.PendingApplicationTransfer(
+                destination_address=pending.destination_address,
+                session_end_height=pending.session_end_height,
+            )
+        ),
     )
 
 
@@ -168,6 +182,14 @@ def application_from_proto(message: application_pb2.Application) -> Application:
         spend_limit_per_session=(
             coin_from_proto(message.per_session_spend_limit)
             if message.HasField("per_session_spend_limit")
+            else None
+        ),
+        pending_transfer=(
+            PendingTransfer(
+                message.pending_transfer.destination_address,
+                Height(message.pending_transfer.session_end_height),
+            )
+            if message.HasField("pending_transfer")
             else None
         ),
     )
@@ -228,7 +250,9 @@ def service_config_to_proto(config: ServiceConfig) -> shared_pb2.SupplierService
     return shared_pb2.SupplierServiceConfig(
         service_id=config.service_id,
         endpoints=[
-            shared_pb2.SupplierEndpoint(url=endpoint.url, rpc_type=shared_pb2.RPCType.Name(endpoint.rpc_type))
+            shared_pb2.SupplierEndpoint(
+                url=endpoint.url, rpc_type=cast(shared_pb2.RPCType, endpoint.rpc_type)
+            )
             for endpoint in config.endpoints
         ],
         rev_share=[
@@ -265,6 +289,7 @@ def gateway_to_proto(gateway: Gateway) -> gateway_pb2.Gateway:
         address=gateway.address,
         stake=coin_to_proto(gateway.stake),
         unstake_session_end_height=gateway.unstake_session_end_height,
+        metadata=shared_pb2.Metadata(card=gateway.card) if gateway.card else None,
     )
 
 
@@ -274,6 +299,7 @@ def gateway_from_proto(message: gateway_pb2.Gateway) -> Gateway:
         address=message.address,
         stake=coin_from_proto(message.stake),
         unstake_session_end_height=Height(message.unstake_session_end_height),
+        card=message.metadata.card,
     )
 
 
@@ -315,7 +341,10 @@ def coin_to_proto(amount: Upokt) -> coin_pb2.Coin:
 
 
 def coin_from_proto(coin: coin_pb2.Coin) -> Upokt:
-    """Return a coin's amount. Raises `ValueError` unless it is a whole number of upokt."""
-    if coin.denom != DENOMINATION or not (coin.amount.isascii() and coin.amount.isdigit()):
-        raise ValueError(f"{coin.amount!r} {coin.denom!r} is no amount of upokt")
-    return Upokt(int(coin.amount))
+    """Return a coin's amount. Raises `ValueError` unless it is a whole number of upokt below 2^256."""
+    digits = coin.amount
+    if coin.denom != DENOMINATION or not (digits.isascii() and digits.isdigit()):
+        raise ValueError("this is no amount of upokt")
+    if len(digits) > _AMOUNT_DIGITS_MAX or int(digits) >= 2**256:
+        raise ValueError("an amount of upokt is below 2^256")
+    return Upokt(int(digits))

@@ -24,6 +24,13 @@ from joey.core.wire.codec import (
     service_to_proto,
 )
 from joey.core.wire.gogo import marshal
+from joey.core.wire.governance_codec import (
+    GOVERNED_MODULES,
+    read_update_param,
+    read_update_params,
+    write_update_param,
+    write_update_params,
+)
 from joey.core.wire.messages import (
     AddService,
     CreateClaim,
@@ -33,10 +40,16 @@ from joey.core.wire.messages import (
     StakeApplication,
     StakeGateway,
     StakeSupplier,
+    SubmitProof,
+    TransferApplication,
+    TransferService,
     UndelegateFromGateway,
     UnstakeApplication,
     UnstakeGateway,
     UnstakeSupplier,
+    UpdateGatewayMetadata,
+    UpdateParam,
+    UpdateParams,
 )
 from joey.core.wire.proto import (
     application_tx_pb2,
@@ -80,7 +93,14 @@ class _Codec(Generic[ValueType, ProtoType]):
 
 
 def encode_message(message: Message) -> tuple[str, bytes]:
-    """Return a message's type URL and bytes."""
+    """Return a message's type URL and bytes.
+
+    Raises `ValueError` for a message about parameters that its module's message cannot carry.
+    """
+    if isinstance(message, UpdateParams):
+        return f"/pocket.{message.module}.MsgUpdateParams", write_update_params(message)
+    if isinstance(message, UpdateParam):
+        return f"/pocket.{message.module}.MsgUpdateParam", write_update_param(message)
     codec = _BY_TYPE[type(message)]
     return codec.type_url, codec.encode(message)
 
@@ -88,9 +108,13 @@ def encode_message(message: Message) -> tuple[str, bytes]:
 def decode_message(type_url: str, wire: bytes) -> Message:
     """Read a message. Raises `ValueError` when its type is unknown or its bytes are not of that type."""
     codec = _BY_URL.get(type_url)
-    if codec is None:
+    if codec is not None:
+        return codec.decode(wire)
+    governing = _GOVERNING.get(type_url)
+    if governing is None:
         raise ValueError(f"messages of type {type_url!r} are unknown")
-    return codec.decode(wire)
+    read, module = governing
+    return read(module, wire)
 
 
 def _write_send(message: Send) -> bank_tx_pb2.MsgSend:
@@ -232,10 +256,55 @@ _CODECS: tuple[_Codec[Any, Any], ...] = (
         ),
         _read_create_claim,
     ),
+    _Codec(
+        SubmitProof,
+        proof_pb2.MsgSubmitProof,
+        lambda message: proof_pb2.MsgSubmitProof(
+            supplier_operator_address=message.supplier_address,
+            session_header=header_to_proto(message.header),
+            proof=message.proof,
+        ),
+        lambda wire: SubmitProof(
+            wire.supplier_operator_address, header_from_proto(wire.session_header), wire.proof
+        ),
+    ),
+    _Codec(
+        TransferApplication,
+        application_tx_pb2.MsgTransferApplication,
+        lambda message: application_tx_pb2.MsgTransferApplication(
+            source_address=message.source_address, destination_address=message.destination_address
+        ),
+        lambda wire: TransferApplication(wire.source_address, wire.destination_address),
+    ),
+    _Codec(
+        TransferService,
+        service_tx_pb2.MsgTransferService,
+        lambda message: service_tx_pb2.MsgTransferService(
+            owner_address=message.owner_address,
+            service_id=message.service_id,
+            new_owner_address=message.new_owner_address,
+        ),
+        lambda wire: TransferService(wire.owner_address, wire.service_id, wire.new_owner_address),
+    ),
+    _Codec(
+        UpdateGatewayMetadata,
+        gateway_tx_pb2.MsgUpdateGatewayMetadata,
+        lambda message: gateway_tx_pb2.MsgUpdateGatewayMetadata(
+            address=message.address,
+            metadata=None if message.card is None else shared_pb2.Metadata(card=message.card),
+        ),
+        lambda wire: UpdateGatewayMetadata(
+            wire.address, wire.metadata.card if wire.HasField("metadata") else None
+        ),
+    ),
 )
 
 _BY_TYPE: dict[type[Message], _Codec[Any, Any]] = {codec.value_type: codec for codec in _CODECS}
 _BY_URL = {codec.type_url: codec for codec in _CODECS}
+_GOVERNING: dict[str, tuple[Callable[[str, bytes], Message], str]] = {
+    **{f"/pocket.{module}.MsgUpdateParams": (read_update_params, module) for module in GOVERNED_MODULES},
+    **{f"/pocket.{module}.MsgUpdateParam": (read_update_param, module) for module in GOVERNED_MODULES},
+}
 
-TYPE_URLS = tuple(_BY_URL)
+TYPE_URLS = (*_BY_URL, *_GOVERNING)
 """The type URL of every message there is."""

@@ -2,7 +2,7 @@
 
 The bytes are made and read in `joey.core.wire.message_codec`; nothing here knows protobuf.
 Sources: the Msg types of pocket.application, pocket.gateway, pocket.supplier, pocket.service,
-pocket.proof and cosmos.bank.v1beta1.
+pocket.proof, of every pocket module that has parameters, and of cosmos.bank.v1beta1.
 """
 
 from __future__ import annotations
@@ -10,21 +10,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from joey.core.units import Upokt
+from joey.core.wire.param_messages import CoinValue, ParamValue, SharesValue, UpdateParam, UpdateParams
 from joey.core.wire.session import Service, ServiceConfig, SessionHeader
 
 __all__ = [
     "AddService",
+    "CoinValue",
     "CreateClaim",
     "DelegateToGateway",
     "Message",
+    "ParamValue",
     "Send",
+    "SharesValue",
     "StakeApplication",
     "StakeGateway",
     "StakeSupplier",
+    "SubmitProof",
+    "TransferApplication",
+    "TransferService",
     "UndelegateFromGateway",
     "UnstakeApplication",
     "UnstakeGateway",
     "UnstakeSupplier",
+    "UpdateGatewayMetadata",
+    "UpdateParam",
+    "UpdateParams",
 ]
 
 
@@ -183,6 +193,60 @@ class CreateClaim:
         return self.supplier_address
 
 
+@dataclass(frozen=True, slots=True)
+class SubmitProof:
+    """Open the leaf that the chain asks for. `proof` is a compact closest proof as a gob stream."""
+
+    supplier_address: str
+    header: SessionHeader
+    proof: bytes
+
+    @property
+    def signer(self) -> str:
+        """The supplier's operator."""
+        return self.supplier_address
+
+
+@dataclass(frozen=True, slots=True)
+class TransferApplication:
+    """Move an application, its stake and its delegations to another account."""
+
+    source_address: str
+    destination_address: str
+
+    @property
+    def signer(self) -> str:
+        """The application as it is now."""
+        return self.source_address
+
+
+@dataclass(frozen=True, slots=True)
+class TransferService:
+    """Make another account the owner of a service."""
+
+    owner_address: str
+    service_id: str
+    new_owner_address: str
+
+    @property
+    def signer(self) -> str:
+        """The owner as it is now."""
+        return self.owner_address
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateGatewayMetadata:
+    """Replace a gateway's card. `None` leaves it."""
+
+    address: str
+    card: bytes | None
+
+    @property
+    def signer(self) -> str:
+        """The gateway."""
+        return self.address
+
+
 Message = (
     Send
     | StakeApplication
@@ -195,4 +259,10 @@ Message = (
     | DelegateToGateway
     | UndelegateFromGateway
     | CreateClaim
+    | SubmitProof
+    | TransferApplication
+    | TransferService
+    | UpdateGatewayMetadata
+    | UpdateParams
+    | UpdateParam
 )

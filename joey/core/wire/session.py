@@ -13,6 +13,7 @@ from joey.core.units import ComputeUnits, Height, Upokt
 __all__ = [
     "Application",
     "Gateway",
+    "PendingTransfer",
     "RevenueShare",
     "RpcType",
     "Service",
@@ -106,11 +107,20 @@ class Supplier:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingTransfer:
+    """Where an application moves to, and the end of the session in which that was asked for."""
+
+    destination_address: str
+    session_end_height: Height
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
     """A staked account that pays, for exactly one service.
 
     `pending_undelegations`: session end height -> gateways that remain in the ring up to it.
-    `spend_limit_per_session`: `None` when the application set none.
+    `spend_limit_per_session`: `None` when the application set none. `pending_transfer`: `None` when it
+    stays where it is.
     """
 
     address: str
@@ -120,15 +130,17 @@ class Application:
     pending_undelegations: dict[int, tuple[str, ...]] = field(default_factory=dict)
     unstake_session_end_height: Height = Height(0)
     spend_limit_per_session: Upokt | None = None
+    pending_transfer: PendingTransfer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A staked account to which applications delegate."""
+    """A staked account to which applications delegate. `card` is JSON, at most 256 KiB, and binds nobody."""
 
     address: str
     stake: Upokt
     unstake_session_end_height: Height = Height(0)
+    card: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

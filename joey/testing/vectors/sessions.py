@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from joey.core.protocol.params import MINIMAL, SharedParams
 from joey.core.protocol.sessions import (
@@ -172,10 +173,8 @@ def _find_number(note: str) -> int:
 
 def _read_params(item: Item, names: tuple[str, ...]) -> SharedParams:
     """Return shared parameters of which the named ones are the item's."""
-    shared = MINIMAL.shared
-    for name in names:
-        shared = replace(shared, **{name: item.integer(name)})
-    return shared
+    values: dict[str, Any] = {name: item.integer(name) for name in names}
+    return replace(MINIMAL.shared, **values)
 
 
 GROUPS: Mapping[str, Callable[[Item], None]] = {

@@ -24,7 +24,7 @@ from joey.core.ledger.weeks import compute_week
 from joey.core.offers.offer import ServiceOffer
 from joey.core.protocol.checks import compute_next_session_start
 from joey.core.protocol.genesis import Genesis
-from joey.core.protocol.params import MAINNET, MINIMAL, NetworkParams
+from joey.core.protocol.params import MAINNET, NetworkParams
 from joey.core.protocol.state import Validator
 from joey.core.protocol.windows import compute_claim_window, compute_settlement_height
 from joey.core.units import Height, NanoUsd, Upokt, read_usd
@@ -36,6 +36,7 @@ from joey.economy.fixings import require_fixing
 from joey.economy.invoicing import close_week
 from joey.economy.turning import WeekTurner
 from joey.testing.settlements import make_root
+from joey.testing.worlds import WITHOUT_PROOFS, without_proofs
 
 pytestmark = pytest.mark.anyio
 
@@ -160,7 +161,7 @@ async def open_market(params: NetworkParams, path: Path | None = None) -> AsyncI
 
 
 async def test_reference_purchase_on_the_embedded_chain() -> None:
-    async with open_market(MINIMAL) as market:
+    async with open_market(WITHOUT_PROOFS) as market:
         fixing = await market.publish()
         await market.stake()
         supply = await market.chain.supply()
@@ -187,11 +188,11 @@ async def test_reference_purchase_on_the_embedded_chain() -> None:
 async def test_mainnet_rules_reconcile_to_the_last_upokt() -> None:
     # Main-net rules, with sessions as short as a test wants them and all five suppliers drawn.
     shared = replace(
-        MINIMAL.shared,
+        WITHOUT_PROOFS.shared,
         compute_units_to_tokens_multiplier=145_990,
         compute_unit_cost_granularity=1_000_000,
     )
-    async with open_market(replace(MAINNET, shared=shared)) as market:
+    async with open_market(replace(without_proofs(MAINNET), shared=shared)) as market:
         fixing = await market.publish()
         await market.stake()
         supply = await market.chain.supply()
@@ -211,7 +212,7 @@ async def test_mainnet_rules_reconcile_to_the_last_upokt() -> None:
 
 
 async def test_new_rate_reprices_and_each_session_keeps_its_own() -> None:
-    async with open_market(MINIMAL) as market:
+    async with open_market(WITHOUT_PROOFS) as market:
         await market.publish()
         await market.stake()
         old = await market.begin_session()
@@ -235,7 +236,7 @@ async def test_new_rate_reprices_and_each_session_keeps_its_own() -> None:
 
 
 async def test_collector_that_catches_up_closes_the_weeks_it_passes() -> None:
-    async with open_market(MINIMAL) as market:
+    async with open_market(WITHOUT_PROOFS) as market:
         await market.publish()
         await market.stake()
         await market.advance_to(await market.sell(100))
@@ -256,7 +257,7 @@ async def test_collector_that_catches_up_closes_the_weeks_it_passes() -> None:
 
 
 async def test_publishing_again_changes_nothing() -> None:
-    async with open_market(MINIMAL) as market:
+    async with open_market(WITHOUT_PROOFS) as market:
         await market.publish()
         head = await market.chain.head()
         price = await market.ledger.price_at("text", Height(1))
@@ -266,12 +267,12 @@ async def test_publishing_again_changes_nothing() -> None:
 
 
 async def test_books_and_chain_reopened_go_on(tmp_path: Path) -> None:
-    async with open_market(MINIMAL, tmp_path) as market:
+    async with open_market(WITHOUT_PROOFS, tmp_path) as market:
         await market.publish()
         await market.stake()
         settled_at = await market.sell(10)
         await market.collect()
-    async with open_market(MINIMAL, tmp_path) as market:
+    async with open_market(WITHOUT_PROOFS, tmp_path) as market:
         await market.publish()
         await market.advance_to(settled_at)
         await market.collect()
@@ -283,7 +284,7 @@ async def test_books_and_chain_reopened_go_on(tmp_path: Path) -> None:
 
 
 async def test_command_line_audits_against_the_chain_of_the_folder(tmp_path: Path) -> None:
-    async with open_market(MINIMAL, tmp_path) as market:
+    async with open_market(WITHOUT_PROOFS, tmp_path) as market:
         await market.publish()
         await market.stake()
         await market.advance_to(await market.sell(10))

@@ -49,7 +49,7 @@ class CountingChain:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._chain, name)
 
-    async def session(self, application: str, service: str, height: Height) -> Session | None:
+    async def session(self, application: str, service: str, height: Height = Height(0)) -> Session | None:
         self.sessions += 1
         await anyio.lowlevel.checkpoint()
         if self.is_cut_off:

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,18 +25,27 @@ from joey.core.protocol.events import ClaimSettled
 from joey.core.protocol.params import MINIMAL
 from joey.core.trie.smst import SessionTrie, read_root
 from joey.core.units import Height, Upokt
-from joey.core.wire.messages import CreateClaim
+from joey.core.wire.messages import Message, SubmitProof
 from joey.core.wire.session import SessionHeader
 from joey.http.errors import TransportError
 from joey.node.app import Node
+from joey.ports.chain import Fee
 from joey.ports.stores import ClaimRecord, LoggedRelay
-from joey.testing.nodes import NodeBench, ScriptedAnswer, ScriptedEngine, run_node, start_chain
+from joey.testing.nodes import (
+    InterposedChain,
+    NodeBench,
+    ScriptedAnswer,
+    ScriptedEngine,
+    run_node,
+    start_chain,
+)
 from joey.testing.relays import make_call
 from joey.testing.worlds import World, make_genesis, make_key
 
 pytestmark = pytest.mark.anyio
 
 PRICE = 3000
+NOW = Height(0)
 CLAIM_START = 9
 SETTLED = 13
 """Blocks after a session's end, by the minimal parameters: claimed at the first, settled at the second."""
@@ -138,55 +148,39 @@ async def test_the_stake_spent_before_a_restart_stays_spent(world: World, tmp_pa
     await chain.aclose()
 
 
-class Interposed:
-    """A chain between the node and the real one; a subclass changes what it does."""
-
-    def __init__(self, chain: LocalChain) -> None:
-        self.chain = chain
-        self.submitted: list[CreateClaim] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.chain, name)
-
-    async def submit(self, messages: list[CreateClaim], signer: Any) -> Any:
-        self.submitted += messages
-        return await self.chain.submit(messages, signer)
-
-
-class SilentChain(Interposed):
+class SilentChain(InterposedChain):
     """Takes claims, and never says so: as if the node had died before it heard."""
 
-    async def submit(self, messages: list[CreateClaim], signer: Any) -> Any:
-        await self.chain.submit(messages, signer)
+    async def submit(self, messages: Sequence[Message], signer: Any, *, timeout_height: Height = NOW) -> Any:
+        await super().submit(messages, signer, timeout_height=timeout_height)
         raise ChainUnavailable("the answer is lost")
 
 
-class DeafChain(Interposed):
+class DeafChain(InterposedChain):
     """Takes no claims."""
 
-    async def submit(self, messages: list[CreateClaim], signer: Any) -> Any:
+    async def submit(self, messages: Sequence[Message], signer: Any, *, timeout_height: Height = NOW) -> Any:
         self.submitted += messages
         raise TransactionRejected("no", codespace="test", tx_code=1)
 
 
-class StuckChain(Interposed):
+class StuckChain(InterposedChain):
     """Takes a claim, and the node hears no more: as if it had died at that moment."""
 
     def __init__(self, chain: LocalChain) -> None:
         super().__init__(chain)
         self.taken = anyio.Event()
 
-    async def submit(self, messages: list[CreateClaim], signer: Any) -> Any:
-        self.submitted += messages
-        await self.chain.submit(messages, signer)
+    async def submit(self, messages: Sequence[Message], signer: Any, *, timeout_height: Height = NOW) -> Any:
+        await super().submit(messages, signer, timeout_height=timeout_height)
         self.taken.set()
         await anyio.sleep_forever()
 
 
-async def test_a_node_that_dies_while_it_claims_sends_the_same_claim_again(
+async def test_a_node_that_dies_while_it_claims_finds_its_claim_and_sends_no_other(
     chain: LocalChain, world: World
 ) -> None:
-    stuck, again = StuckChain(chain), Interposed(chain)
+    stuck, again = StuckChain(chain), InterposedChain(chain)
     database = open_node_database(None)
     async with run_node(EchoEngine(), chain=chain, world=world, database=database, seen_as=stuck) as bench:
         header = await bench.header()
@@ -201,7 +195,69 @@ async def test_a_node_that_dies_while_it_claims_sends_the_same_claim_again(
         await bench.advance_to(header.height_end + SETTLED)
         assert (await get_record(bench, header)).state == "settled"
     database.close()
-    assert stuck.submitted == again.submitted
+    assert len(stuck.submitted) == 1
+    assert again.submitted == []
+
+
+class CutOffChain(InterposedChain):
+    """Takes nothing, and the node hears nothing: as if it had died before its claim left it."""
+
+    def __init__(self, chain: LocalChain) -> None:
+        super().__init__(chain)
+        self.reached = anyio.Event()
+
+    async def submit(self, messages: Sequence[Message], signer: Any, *, timeout_height: Height = NOW) -> Any:
+        self.reached.set()
+        await anyio.sleep_forever()
+
+
+async def test_what_may_have_been_sent_is_given_one_block_to_appear_before_it_is_sent_again(
+    chain: LocalChain, world: World
+) -> None:
+    cut_off, again = CutOffChain(chain), InterposedChain(chain)
+    database = open_node_database(None)
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database, seen_as=cut_off) as bench:
+        header = await bench.header()
+        await bench.ask()
+        await bench.advance_to(header.height_end + CLAIM_START - 1)
+        await chain.make_block()
+        with anyio.fail_after(10):
+            await cut_off.reached.wait()
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database, seen_as=again) as bench:
+        assert (await get_record(bench, header)).state == "due"
+        assert again.submitted == []
+        await bench.advance_to(header.height_end + CLAIM_START + 1)
+        assert (await get_record(bench, header)).state == "claimed"
+        assert len(again.submitted) == 1
+    database.close()
+
+
+class DearChain(InterposedChain):
+    """Asks for more than one relay brings."""
+
+    async def estimate_fee(self, messages: Sequence[Message], signer: Any) -> Fee:
+        return Fee(1, Upokt(PRICE + 1))
+
+
+async def test_a_claim_that_would_grow_by_less_than_it_costs_stays_as_it_is(
+    chain: LocalChain, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    database, dear = open_node_database(None), DearChain(chain)
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database) as bench:
+        header = await bench.header()
+        await bench.ask()
+        await bench.advance_to(header.height_end + CLAIM_START)
+        claimed = await get_record(bench, header)
+        (relay,) = await bench.relay_log.relays(header.session_id, bench.supplier)
+        await bench.relay_log.append(header, bench.supplier, replace(relay, relay_hash=bytes(32)))
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database, seen_as=dear) as bench:
+        assert await get_record(bench, header) == claimed
+        assert "stays as it is: it brings 3000 upokt and would cost 3001" in caplog.text
+        await bench.advance_to(header.height_end + SETTLED)
+        record = await get_record(bench, header)
+    database.close()
+    assert (record.state, record.relays) == ("settled", 1)
+    assert [type(message) for message in dear.submitted] in ([], [SubmitProof])
 
 
 async def test_a_claim_found_on_the_chain_after_its_window_is_not_lost(
@@ -264,7 +320,7 @@ async def test_a_claim_the_chain_refuses_is_tried_again_until_the_window_closes(
         await bench.advance_to(header.height_end + SETTLED)
         assert (await get_record(bench, header)).state == "lost"
     assert len(deaf.submitted) == 3
-    assert "the chain refused the claim" in caplog.text
+    assert "is not claimed, 2 blocks left: no" in caplog.text
 
 
 class SlowLog:
@@ -355,20 +411,20 @@ async def test_an_answer_on_its_way_when_the_session_ends_is_paid(chain: LocalCh
         assert (await get_record(bench, request.header)).state == "settled"
 
 
-class HoldingChain(Interposed):
+class HoldingChain(InterposedChain):
     """Keeps one supplier waiting for its transactions, and everybody for the news of one block."""
 
     def __init__(self, chain: LocalChain, supplier: str) -> None:
         super().__init__(chain)
-        self.supplier = supplier
+        self.held_supplier = supplier
         self.held: list[Height] = []
         self.height_held = Height(0)
 
-    async def submit(self, messages: list[CreateClaim], signer: Any) -> Any:
-        if messages[0].supplier_address == self.supplier:
+    async def submit(self, messages: Sequence[Message], signer: Any, *, timeout_height: Height = NOW) -> Any:
+        if messages[0].signer == self.held_supplier:
             self.held.append((await self.chain.head()).height)
             await anyio.sleep_forever()
-        return await super().submit(messages, signer)
+        return await super().submit(messages, signer, timeout_height=timeout_height)
 
     async def events(self, height: Height) -> Any:
         if height == self.height_held:
@@ -489,6 +545,11 @@ class FailingLog:
         if self.fails:
             raise OSError("disk I/O error")
         return await self._log.relays(session_id, supplier)
+
+    async def hashes(self, session_id: str, supplier: str) -> Any:
+        if self.fails:
+            raise OSError("disk I/O error")
+        return await self._log.hashes(session_id, supplier)
 
 
 async def test_a_log_that_cannot_be_read_is_read_again_at_the_next_block(

@@ -11,6 +11,7 @@ from joey.core.units import (
     Upokt,
     format_pokt,
     format_usd,
+    read_amount,
     read_usd,
     round_down,
     round_half_down,
@@ -72,3 +73,28 @@ def test_amounts_are_written_with_their_decimals() -> None:
     assert format_usd(NanoUsd(-1)) == "-0.000000001"
     assert format_pokt(Upokt(300_000_000)) == "300.000000"
     assert format_pokt(Upokt(-1)) == "-0.000001"
+
+
+@pytest.mark.parametrize(
+    ("text", "upokt"),
+    [
+        ("12.5pokt", 12_500_000),
+        ("12500000upokt", 12_500_000),
+        ("0.000001pokt", 1),
+        ("0pokt", 0),
+        ("007pokt", 7_000_000),
+        ("123456789012345678901234567890pokt", 123456789012345678901234567890_000_000),
+    ],
+)
+def test_an_amount_is_read_exactly(text: str, upokt: int) -> None:
+    assert read_amount(text) == upokt
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1", "pokt", "1 pokt", "1.pokt", ".1pokt", "1.1upokt", "1.0000001pokt", "-1pokt", "+1pokt",
+     "1e6upokt", "1POKT", "1mpokt", "1,5pokt", "1_000pokt", "\u0661pokt", "1pokt\n", "nanpokt"],
+)  # fmt: skip
+def test_anything_else_is_no_amount(text: str) -> None:
+    with pytest.raises(ValueError, match="an amount is like"):
+        read_amount(text)

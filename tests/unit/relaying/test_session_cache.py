@@ -252,3 +252,48 @@ async def test_the_height_is_known_while_the_chain_is_followed() -> None:
         assert cache.height == 8
         tasks.cancel_scope.cancel()
     assert cache.height is None
+
+
+async def test_while_the_chain_is_silent_the_last_height_known_stays_in_force() -> None:
+    chain = SteppedChain(3)
+    cache = SessionCache(chain)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(cache.follow)
+        session = await cache.current("app", "text")
+        tasks.cancel_scope.cancel()
+    chain.fails = True
+    assert cache.height is None
+    assert await cache.current("app", "text") is session
+
+
+async def test_suppliers_who_are_ahead_are_asked_in_the_newest_session() -> None:
+    chain = SteppedChain(4)
+    cache = SessionCache(chain)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(cache.follow)
+        old = await cache.current("app", "text")
+        chain.height = 9  # which nobody has announced
+        other = await cache.find_other(old, is_over=True)
+        assert other is not None
+        assert start_of(other) == 9
+        assert await cache.find_other(old, is_over=True) is other
+        assert chain.asked == [4, 9]
+        assert await cache.current("app", "text") is other
+        tasks.cancel_scope.cancel()
+
+
+async def test_suppliers_who_are_behind_are_asked_in_the_session_before_within_its_grace() -> None:
+    chain = SteppedChain(5)
+    cache = SessionCache(chain)
+    current = await cache.current("app", "text")
+    assert await cache.find_other(current, is_over=True) is None
+    before = await cache.find_other(current, is_over=False)
+    assert before is not None
+    assert start_of(before) == 1
+    assert await cache.current("app", "text") is current
+
+
+async def test_the_first_session_has_none_before_it() -> None:
+    chain = SteppedChain(2)
+    cache = SessionCache(chain)
+    assert await cache.find_other(await cache.current("app", "text"), is_over=False) is None

@@ -1,16 +1,16 @@
-"""The embedded chain: the rulebook over SQLite, blocks by the clock or as fast as asked.
+"""The embedded chain: the rulebook over SQLite, blocks by the clock, by hand or as fast as asked.
 
-It fulfils `joey.ports.chain.Chain`. Reads are answered from memory, from the state of the newest
-block that is on disk; a block becomes visible when it is. One process owns a chain file.
+It fulfils `joey.ports.chain.Chain`. Reads are answered from the state of a block that is on disk; a
+block becomes visible when it is. One process owns a chain file.
 """
 
 from __future__ import annotations
 
-import logging
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
@@ -18,43 +18,43 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskStatus
 
-from joey.adapters.chains.local.mempool import Mempool
-from joey.adapters.chains.local.production import MadeBlock, Submission, make_block
+from joey.adapters.chains.local.archive import Archive
+from joey.adapters.chains.local.entrance import Entrance, read_submission
+from joey.adapters.chains.local.history import History
+from joey.adapters.chains.local.making import BlockMaker
+from joey.adapters.chains.local.mempool import Waiting
+from joey.adapters.chains.local.production import Submission, make_block
+from joey.adapters.chains.local.reading import StateReader
 from joey.adapters.chains.local.storage import ChainStore
 from joey.core.crypto.keys import PrivateKey
-from joey.core.errors import ChainUnavailable, ConfigError, TransactionRejected
-from joey.core.protocol.bank import read_totals
-from joey.core.protocol.claims import Claim
+from joey.core.errors import ChainUnavailable, ConfigError, TransactionRejected, WindowClosed
 from joey.core.protocol.events import ChainEvent
 from joey.core.protocol.genesis import Genesis, compute_genesis_hash, write_genesis
-from joey.core.protocol.params import NetworkParams
-from joey.core.protocol.queries import (
-    compute_units_at,
-    difficulty_target_at,
-    params_at,
-    session_at,
-    supplier_at,
-)
-from joey.core.protocol.sessions import compute_session_start
-from joey.core.protocol.state import State, claim_key, height_key
-from joey.core.protocol.transition import WRONG_SEQUENCE
-from joey.core.units import ComputeUnits, Height, Upokt
+from joey.core.protocol.state import State
+from joey.core.protocol.transition import WRONG_SEQUENCE, TransactionOutcome, simulate_transaction
+from joey.core.units import Height, Upokt
 from joey.core.wire.messages import Message
-from joey.core.wire.session import Application, Gateway, Service, Session, Supplier
-from joey.core.wire.transactions import compute_transaction_hash, decode_transaction, sign_transaction
-from joey.ports.chain import Block, TransactionResult
+from joey.core.wire.transactions import compute_transaction_hash
+from joey.ports.chain import Block, Fee, IncludedTransaction, TransactionResult
 from joey.ports.clock import Clock
 
-__all__ = ["LocalChain", "read_genesis"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["CheckedTransaction", "LocalChain", "read_genesis"]
 
 _NOW = Height(0)
-_STEP = timedelta(seconds=1)
-_LEAST_STEP = timedelta(milliseconds=1)
-_RECENT_BLOCKS = 1024
-_RECENT_SESSIONS = 4096
 _SIGN_ATTEMPTS_MAX = 64
+_TIMED_OUT = ("sdk", 30)
+_MEMPOOL_FULL = ("sdk", 20)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedTransaction:
+    """What the chain says at once of a transaction that it was sent. `code` 0: it waits for a block."""
+
+    hash: str
+    code: int
+    codespace: str
+    log: str
+    gas_wanted: int
 
 
 async def read_genesis(path: Path) -> Genesis | None:
@@ -71,58 +71,68 @@ async def read_genesis(path: Path) -> Genesis | None:
         await anyio.to_thread.run_sync(store.close)
 
 
-class LocalChain:
+class LocalChain(StateReader):
     """A whole Pocket network in one file. Made by `open`."""
 
     def __init__(
         self,
         store: ChainStore,
         genesis: Genesis,
-        state: State,
+        history: History,
         head: Block,
+        *,
         clock: Clock | None,
         instant: bool,
+        gas_price_min: Fraction,
     ) -> None:
+        super().__init__()
         self._store = store
         self._genesis = genesis
-        self._state = state
-        self._head = head
-        self._clock = clock
+        self._history = history
         self._instant = instant
-        self._interval_s = 1.0
-        self._interval_changed = anyio.Event()
-        self._advanced = anyio.Event()
-        # Only ever waited for when several tasks ask for blocks, as tests do: a block cannot begin
-        # before the one before it is on disk.
-        self._making = anyio.Lock()
-        self._mempool = Mempool()
-        self._recent: OrderedDict[Height, tuple[Block, tuple[ChainEvent, ...]]] = OrderedDict()
-        self._sessions: dict[tuple[str, str, Height], Session | None] = {}
+        self._is_free = gas_price_min == 0
+        self._archive = Archive(store)
+        self._entrance = Entrance(genesis.chain_id, gas_price_min, history.head, head)
+        self._maker = BlockMaker(
+            genesis.chain_id,
+            head,
+            store=store,
+            history=history,
+            archive=self._archive,
+            entrance=self._entrance,
+            clock=clock,
+        )
 
     @classmethod
     async def open(
-        cls, path: Path | None, genesis: Genesis, *, clock: Clock | None = None, instant: bool = False
+        cls,
+        path: Path | None,
+        genesis: Genesis,
+        *,
+        clock: Clock | None = None,
+        instant: bool = False,
+        gas_price_min: Fraction = Fraction(0),
     ) -> Self:
         """Open a chain file and take up where it ended, or begin it with `genesis` and block 1.
 
         `path` `None`: a private chain in memory. `clock` gives the times of blocks; without one, each
-        is a second after the one before. `instant`: every submitted transaction is put into a block
-        at once, for tests and tools that do not `run` the chain.
+        is a second after the one before. `instant`: every transaction that comes in is put into a
+        block at once, for tests and tools that do not `run` the chain. `gas_price_min` is what a
+        transaction must offer for a unit of gas, in upokt; with 0, what is sent from here is free.
 
         Raises `ConfigError` when the file cannot be used or began with another genesis.
         """
         store = await anyio.to_thread.run_sync(ChainStore, path)
         try:
-            return await cls._load(store, path, genesis, clock, instant)
+            history, head = await cls._load(store, path, genesis)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(store.close)
             raise
+        return cls(store, genesis, history, head, clock=clock, instant=instant, gas_price_min=gas_price_min)
 
-    @classmethod
-    async def _load(
-        cls, store: ChainStore, path: Path | None, genesis: Genesis, clock: Clock | None, instant: bool
-    ) -> Self:
+    @staticmethod
+    async def _load(store: ChainStore, path: Path | None, genesis: Genesis) -> tuple[History, Block]:
         known = await store.read_genesis()
         if known is None:
             await store.save_genesis(genesis)
@@ -134,12 +144,14 @@ class LocalChain:
         head = await store.read_head()
         if head is None:
             before = Block(Height(0), compute_genesis_hash(genesis), genesis.time)
-            chain = cls(store, genesis, State.empty(), before, clock, instant)
-            draft = chain._state.draft()
+            draft = State.empty().draft()
             write_genesis(draft, genesis)
-            await chain._commit(make_block(draft, genesis.chain_id, before, genesis.time, ()))
-            return chain
-        return cls(store, genesis, await store.load_state(), head, clock, instant)
+            made = make_block(draft, genesis.chain_id, before, genesis.time, ())
+            await store.save_block(made)
+            state, head = made.state, made.block
+        else:
+            state = await store.load_state()
+        return History(store, await store.read_history_start(), head.height, state), head
 
     async def aclose(self) -> None:
         """Close the file. Every block that was announced is on disk already."""
@@ -151,6 +163,10 @@ class LocalChain:
         """Where this chain began."""
         return self._genesis
 
+    async def chain_id(self) -> str:
+        """Return the name of the network, which every signature covers."""
+        return self._genesis.chain_id
+
     # --- blocks ---
 
     async def run(
@@ -158,244 +174,189 @@ class LocalChain:
     ) -> None:
         """Make a block every `interval_s` seconds, until cancelled; a late block delays the next ones.
 
-        A block that cannot be written is tried again when the next is due: one line in the log when
-        that begins, one when it is over. Who waits for its transactions is told `ChainUnavailable`.
+        With 0, a block is made as soon as a transaction waits, and none without. A block that cannot
+        be written is tried again when the next is due: one line in the log when that begins, one when
+        it is over. Who waits for its transactions is told `ChainUnavailable`.
         """
-        is_failing = False
-        self._interval_s = interval_s
-        task_status.started()
-        made = anyio.current_time()
-        while True:
-            due = made + self._interval_s
-            changed = self._interval_changed
-            with anyio.CancelScope(deadline=due):
-                await changed.wait()
-                continue
-            made = max(due, anyio.current_time() - self._interval_s)
-            try:
-                await self.make_block()
-            except ChainUnavailable as error:
-                if not is_failing:
-                    _log.error("the chain stands still: %s", error)
-                is_failing = True
-            else:
-                if is_failing:
-                    _log.info("the chain goes on")
-                is_failing = False
+        await self._maker.run(interval_s, task_status)
 
     def set_interval(self, interval_s: float) -> None:
         """Change how often `run` makes a block, from the next one on."""
-        self._interval_s = interval_s
-        self._interval_changed.set()
-        self._interval_changed = anyio.Event()
+        self._maker.set_interval(interval_s)
 
     async def make_block(self, time: datetime | None = None) -> Block:
         """Make the next block now, with all that waits, and return it once it is on disk.
 
-        `time` is aware; without one it is the clock's, and always after that of the block before.
-        Raises `ChainUnavailable` when it cannot be written: nothing has then changed.
+        `time` is aware; without one it is the clock's, and always after that of the block before. What
+        waits beyond 21 MiB is left to the next block. Raises `ChainUnavailable` when it cannot be
+        written: nothing has then changed.
         """
-        async with self._making:
-            waiting = self._mempool.all()
-            submissions = [one.submission for one in waiting]
-            # Shielded: a block that is on disk must also be taken up here.
-            with anyio.CancelScope(shield=True):
-                made = await anyio.to_thread.run_sync(
-                    make_block,
-                    self._state.draft(),
-                    self._genesis.chain_id,
-                    self._head,
-                    self._choose_time(time),
-                    submissions,
-                )
-                try:
-                    await self._commit(made)
-                except ChainUnavailable as error:
-                    self._mempool.resolve(waiting, [error] * len(waiting))
-                    raise
-                self._mempool.resolve(waiting, made.outcomes)
-            return made.block
-
-    def _choose_time(self, time: datetime | None) -> datetime:
-        if time is None:
-            time = self._head.time + _STEP if self._clock is None else self._clock.now()
-        return max(time, self._head.time + _LEAST_STEP)
-
-    async def _commit(self, made: MadeBlock) -> None:
-        await self._store.save_block(made)
-        made.draft.fold()
-        self._head = made.block
-        self._sessions.clear()
-        self._recent[made.block.height] = (made.block, made.events)
-        if len(self._recent) > _RECENT_BLOCKS:
-            self._recent.popitem(last=False)
-        self._advanced.set()
-        self._advanced = anyio.Event()
+        return await self._maker.make_block(time)
 
     async def head(self) -> Block:
         """Return the newest committed block."""
-        return self._head
+        return self._maker.head
 
     async def block(self, height: Height) -> Block | None:
         """Return the block at `height`."""
-        if height == self._head.height:
-            return self._head
-        recent = self._recent.get(height)
-        return recent[0] if recent is not None else await self._store.read_block(height)
+        head = self._maker.head
+        return head if height == head.height else await self._archive.block(height)
 
     async def follow(self) -> AsyncGenerator[Block, None]:
         """Yield the head at once and then every new block, in order and without a gap."""
-        height = self._head.height
-        yield self._head
+        height = self._maker.head.height
+        yield self._maker.head
         while True:
-            advanced = self._advanced
-            while height < self._head.height:
+            advanced = self._maker.advanced
+            while height < self._maker.head.height:
                 height = Height(height + 1)
-                block = await self.block(height)
-                assert block is not None, "every height up to the head has a block"
-                yield block
+                yield await self._read_block(height)
             await advanced.wait()
 
     async def wait_for(self, height: Height) -> Block:
         """Return the block at `height`, 1 or more, once it is committed."""
         async with aclosing(self.follow()) as blocks:
             async for block in blocks:
-                if block.height == height:
-                    return block
-                if block.height > height:
+                if block.height >= height:
                     break
-        block_before = await self.block(height)
-        assert block_before is not None, "every height up to the head has a block"
-        return block_before
+        return await self._read_block(height)
+
+    async def _read_block(self, height: Height) -> Block:
+        block = await self.block(height)
+        assert block is not None, "every height up to the head has a block"
+        return block
+
+    async def state_at(self, height: Height = _NOW) -> tuple[State, Block]:
+        """Return the state after the block at `height` (0: the newest), and that block.
+
+        Nobody changes it, nor may the caller. Raises `ChainUnavailable` for a height ahead of the
+        chain, or before the history that the file keeps.
+        """
+        head = self._maker.head
+        if height in (_NOW, head.height):
+            return self._history.head, head
+        if height > head.height:
+            raise ChainUnavailable(
+                f"height {height} is ahead of the chain, which is at {head.height}", height=height
+            )
+        return await self._history.read(height), await self._read_block(height)
+
+    async def transactions(self, height: Height) -> tuple[IncludedTransaction, ...]:
+        """Return the transactions of the block at `height`, in order, those that failed included."""
+        return await self._archive.transactions(height)
+
+    async def transaction(self, transaction_hash: str) -> IncludedTransaction | None:
+        """Return a transaction that is in a block, by the hash that `submit` returned."""
+        return await self._archive.transaction(transaction_hash)
 
     async def events(self, height: Height) -> tuple[ChainEvent, ...]:
         """Return all that happened in the block at `height`: transactions first, then its end."""
-        recent = self._recent.get(height)
-        return recent[1] if recent is not None else await self._store.read_events(height)
+        return await self._archive.events(height)
 
-    # --- what holds at a height ---
-
-    async def params_at(self, height: Height) -> NetworkParams:
-        """Return the parameters in force at `height`."""
-        return params_at(self._state, height)
-
-    async def session(self, application: str, service: str, height: Height = _NOW) -> Session | None:
-        """Return the session of an application at a height (0: now).
-
-        `None` when the application is not staked for the service at that height, or when nobody
-        offers it. Raises `ChainUnavailable` for a height ahead of the chain, and for a session that
-        was settled long ago: its seed is forgotten.
-        """
-        at = height or self._head.height
-        if at > self._head.height:
-            raise ChainUnavailable(
-                f"height {at} is ahead of the chain, which is at {self._head.height}", height=at
-            )
-        start = compute_session_start(at, params_at(self._state, at).shared)
-        if start != self._head.height and self._state.block_hashes.get(height_key(start)) is None:
-            raise ChainUnavailable(f"the sessions of height {at} are settled and forgotten", height=at)
-        key = (application, service, start)
-        if key not in self._sessions:
-            if len(self._sessions) >= _RECENT_SESSIONS:
-                self._sessions.clear()
-            head = (self._head.height, self._head.hash)
-            self._sessions[key] = session_at(self._state, application, service, at, head=head)
-        return self._sessions[key]
-
-    async def compute_units_at(self, service_id: str, height: Height) -> ComputeUnits | None:
-        """Return a service's compute units per relay at a height."""
-        return compute_units_at(self._state, service_id, height)
-
-    async def difficulty_at(self, service_id: str, height: Height) -> bytes:
-        """Return the 32-byte relay mining target of a service at a height."""
-        return difficulty_target_at(self._state, service_id, height)
-
-    # --- what is on the chain now ---
-
-    async def application(self, address: str) -> Application | None:
-        """Return a staked application."""
-        return self._state.applications.get(address)
-
-    async def gateway(self, address: str) -> Gateway | None:
-        """Return a staked gateway."""
-        return self._state.gateways.get(address)
-
-    async def supplier(self, operator_address: str) -> Supplier | None:
-        """Return a staked supplier, with the services that it offers now."""
-        supplier = self._state.suppliers.get(operator_address)
-        return None if supplier is None else supplier_at(supplier, self._head.height)
-
-    async def service(self, service_id: str) -> Service | None:
-        """Return a service with its card."""
-        return self._state.services.get(service_id)
-
-    async def public_key(self, address: str) -> bytes | None:
-        """Return the 33-byte key of an account that has signed at least once."""
-        account = self._state.accounts.get(address)
-        return None if account is None else account.public_key
-
-    async def balance(self, address: str) -> Upokt:
-        """Return what an account can spend."""
-        account = self._state.accounts.get(address)
-        return Upokt(0) if account is None else account.balance
-
-    async def supply(self) -> Upokt:
-        """Return all upokt there is: balances, stakes and module accounts."""
-        return read_totals(self._state).supply
-
-    async def claim(self, session_id: str, supplier: str) -> Claim | None:
-        """Return a claim that is not settled yet."""
-        return self._state.claims.get(claim_key(session_id, supplier))
+    async def end_events(self, height: Height) -> tuple[ChainEvent, ...]:
+        """Return what the end of the block at `height` brought about."""
+        return await self._archive.end_events(height)
 
     # --- transactions ---
 
-    async def submit(self, messages: Sequence[Message], signer: PrivateKey) -> TransactionResult:
+    async def submit(
+        self, messages: Sequence[Message], signer: PrivateKey, *, timeout_height: Height = _NOW
+    ) -> TransactionResult:
         """Sign and send one transaction; return once it is in a block.
 
-        Raises `TransactionRejected` when a message is refused (none of them then has any effect), and
-        `ChainUnavailable` when too many transactions wait. A caller that stops waiting may find the
-        transaction in a block later.
+        `timeout_height`: the last block that may hold it; 0 for any. Raises `TransactionRejected` when
+        a message is refused (none of them then has any effect), `WindowClosed` when the chain has
+        passed the timeout, and `ChainUnavailable` when too many transactions wait or the block could
+        not be written. A caller that stops waiting may find the transaction in a block later.
         """
-        for _ in range(_SIGN_ATTEMPTS_MAX - 1):
-            try:
-                return await self._sign_and_submit(messages, signer)
-            except TransactionRejected as refusal:
-                # Another transaction of this account, signed before this one, was refused: its
-                # sequence is free again, and this one is signed anew.
-                if (refusal.fields["codespace"], refusal.fields["tx_code"]) != WRONG_SEQUENCE:
-                    raise
-        return await self._sign_and_submit(messages, signer)
-
-    async def _sign_and_submit(self, messages: Sequence[Message], signer: PrivateKey) -> TransactionResult:
-        """Sign with the sequence that is due once all that waits is in a block, and send."""
-        address = signer.address
-        account = self._state.accounts.get(address)
+        fee = Fee(0, Upokt(0)) if self._is_free else await self.estimate_fee(messages, signer)
         try:
-            raw = sign_transaction(
-                messages,
-                signer,
-                chain_id=self._genesis.chain_id,
-                account_number=0 if account is None else account.number,
-                sequence=(0 if account is None else account.sequence) + self._mempool.count(address),
-            )
-        except ValueError as error:
-            raise TransactionRejected(str(error), codespace="sdk", tx_code=2) from None
-        return await self.submit_transaction(raw)
+            for _ in range(_SIGN_ATTEMPTS_MAX - 1):
+                waiting = self._sign_and_add(messages, signer, timeout_height, fee)
+                try:
+                    return await self._find_block(waiting)
+                except TransactionRejected as refusal:
+                    # One of this account's that came before was left out of the block: its sequence
+                    # is free again, and this one is signed anew.
+                    if not _is_refusal(refusal, WRONG_SEQUENCE):
+                        raise
+            return await self._find_block(self._sign_and_add(messages, signer, timeout_height, fee))
+        except TransactionRejected as refusal:
+            if timeout_height and _is_refusal(refusal, _TIMED_OUT):
+                raise WindowClosed(
+                    f"the chain has passed height {timeout_height}", height=timeout_height
+                ) from refusal
+            raise
 
     async def submit_transaction(self, raw: bytes) -> TransactionResult:
         """Send a transaction as the bytes of a signed `TxRaw`; return once it is in a block.
 
         Raises as `submit` does.
         """
+        return await self._find_block(self._add(read_submission(raw)))
+
+    async def broadcast(self, raw: bytes) -> CheckedTransaction:
+        """Take in the bytes of a signed `TxRaw` and say whether they wait for a block.
+
+        Nothing is waited for, but on a chain that is `instant` for the block.
+        """
+        gas_wanted = 0
         try:
-            transaction = decode_transaction(raw)
-        except ValueError as error:
-            raise TransactionRejected(str(error), codespace="sdk", tx_code=2) from None
-        waiting = self._mempool.add(Submission(raw, transaction, compute_transaction_hash(raw)))
+            submission = read_submission(raw)
+            gas_wanted = submission.transaction.gas_limit
+            waiting = self._add(submission)
+        except TransactionRejected as refusal:
+            fields = refusal.fields
+            codespace, code, log = str(fields["codespace"]), fields["tx_code"], str(refusal)
+        except ChainUnavailable as refusal:
+            (codespace, code), log = _MEMPOOL_FULL, str(refusal)
+        else:
+            codespace, code, log = "", 0, ""
+            if self._instant:
+                await self._maker.make_until(waiting)
+        assert isinstance(code, int), "the code of a refusal is a number"
+        return CheckedTransaction(compute_transaction_hash(raw), code, codespace, log, gas_wanted)
+
+    async def simulate(self, raw: bytes) -> TransactionOutcome:
+        """Find out what a transaction would do in the next block, behind all that waits.
+
+        Its signatures may be empty. Raises `TransactionRejected` when no block would hold it.
+        """
+        transaction = read_submission(raw).transaction
+        state, context = self._entrance.snapshot()
+        return await anyio.to_thread.run_sync(simulate_transaction, state, transaction, context)
+
+    async def estimate_fee(self, messages: Sequence[Message], signer: PrivateKey) -> Fee:
+        """Return what `submit` would offer for these messages: nothing on a chain that asks for nothing.
+
+        Raises `TransactionRejected` when they would be refused now.
+        """
+        raw = self._entrance.sign(messages, signer, timeout_height=_NOW, fee=Fee(0, Upokt(0)))
+        outcome = await self.simulate(raw)
+        if outcome.refusal is not None:
+            raise outcome.refusal
+        return self._entrance.price(outcome.gas_used)
+
+    def count_waiting(self) -> int:
+        """Return how many transactions wait for a block."""
+        return self._entrance.count
+
+    def _sign_and_add(
+        self, messages: Sequence[Message], signer: PrivateKey, timeout_height: Height, fee: Fee
+    ) -> Waiting:
+        raw = self._entrance.sign(messages, signer, timeout_height=timeout_height, fee=fee)
+        return self._add(read_submission(raw))
+
+    def _add(self, submission: Submission) -> Waiting:
+        waiting = self._entrance.add(submission)
+        self._maker.tell_arrival()
+        return waiting
+
+    async def _find_block(self, waiting: Waiting) -> TransactionResult:
         if self._instant:
-            await self.make_block()
+            await self._maker.make_until(waiting)
         return await waiting.result()
 
-    async def transaction(self, transaction_hash: str) -> bytes | None:
-        """Return the bytes of a transaction that is in a block, by the hash that `submit` returned."""
-        return await self._store.read_transaction(transaction_hash)
+
+def _is_refusal(refusal: TransactionRejected, kind: tuple[str, int]) -> bool:
+    return (refusal.fields["codespace"], refusal.fields["tx_code"]) == kind

@@ -66,7 +66,13 @@ def _create_first_tables(connection: sqlite3.Connection) -> None:
     )
 
 
-_MIGRATIONS: tuple[Migration, ...] = (_create_first_tables,)
+def _add_proofs(connection: sqlite3.Connection) -> None:
+    """Version 2. What became of a claim's proof."""
+    connection.execute("ALTER TABLE claim ADD COLUMN proof_tx_hash TEXT NOT NULL DEFAULT ''")
+    connection.execute("ALTER TABLE claim ADD COLUMN proof_height INTEGER NOT NULL DEFAULT 0")
+
+
+_MIGRATIONS: tuple[Migration, ...] = (_create_first_tables, _add_proofs)
 
 
 def open_node_database(path: Path | None) -> Database:
@@ -129,6 +135,33 @@ class SqliteRelayLog:
 
         return await self._database.read(work)
 
+    async def hashes(self, session_id: str, supplier_address: str) -> Sequence[bytes]:
+        """Return the relay hashes of one session in the order they were served."""
+
+        def work(connection: sqlite3.Connection) -> list[bytes]:
+            rows = connection.execute(
+                "SELECT relay_hash FROM relay WHERE session ="
+                " (SELECT number FROM session WHERE session_id = ? AND supplier = ?) ORDER BY number",
+                (session_id, supplier_address),
+            )
+            return [row[0] for row in rows]
+
+        return await self._database.read(work)
+
+    async def values(
+        self, session_id: str, supplier_address: str, hashes: Sequence[bytes]
+    ) -> Sequence[bytes]:
+        """Return the bytes of relays of one session, by their hashes and in that order."""
+
+        def work(connection: sqlite3.Connection) -> list[bytes]:
+            (number,) = connection.execute(
+                "SELECT number FROM session WHERE session_id = ? AND supplier = ?",
+                (session_id, supplier_address),
+            ).fetchone() or (None,)
+            return [_read_value(connection, number, relay_hash) for relay_hash in hashes]
+
+        return await self._database.read(work)
+
     async def forget(self, session_id: str, supplier_address: str) -> None:
         """Drop a session with its relays, from the disk too; one that is not there is no error."""
 
@@ -155,9 +188,19 @@ def _insert_relay(connection: sqlite3.Connection, key: tuple[str, str], relay: L
     return added.rowcount > 0
 
 
+def _read_value(connection: sqlite3.Connection, session: int | None, relay_hash: bytes) -> bytes:
+    row = connection.execute(
+        "SELECT relay_bytes FROM relay WHERE session = ? AND relay_hash = ?", (session, relay_hash)
+    ).fetchone()
+    if row is None:
+        raise OSError("a relay that was in the log is not there any more")
+    value: bytes = row[0]
+    return value
+
+
 _CLAIM_COLUMNS = (
     "application, service, session_id, height_start, height_end,"
-    " supplier, root, relays, compute_units, state, tx_hash, height, note"
+    " supplier, root, relays, compute_units, state, tx_hash, height, note, proof_tx_hash, proof_height"
 )
 
 
@@ -184,6 +227,8 @@ class SqliteClaims:
             record.tx_hash,
             record.height,
             record.note,
+            record.proof_tx_hash,
+            record.proof_height,
         )
 
         def work(connection: sqlite3.Connection) -> None:
@@ -217,6 +262,4 @@ class SqliteClaims:
 
 
 def _read_claim(row: tuple[Any, ...]) -> ClaimRecord:
-    header = SessionHeader(*row[:5])
-    supplier, root, relays, compute_units, state, tx_hash, height, note = row[5:]
-    return ClaimRecord(header, supplier, root, relays, compute_units, state, tx_hash, height, note)
+    return ClaimRecord(SessionHeader(*row[:5]), *row[5:])

@@ -6,7 +6,7 @@ Every method raises `OSError` when the disk is full, read-only or broken: nothin
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from joey.adapters.stores.sqlite.database import Database
 from joey.core.errors import ConfigError
@@ -67,6 +67,18 @@ class SqliteTenants:
                 raise ConfigError(f"this API key is already in use by tenant {row[0]!r}: make another")
             if row[1] != tenant.operator:
                 raise ConfigError(f"tenant {tenant.name!r} belongs to operator {row[1]!r}: use another name")
+
+        await self._database.write(write)
+
+    async def set_keys(self, tenant: Tenant, key_hashes: Collection[bytes]) -> None:
+        """Give a tenant these keys, and take away all others of every tenant; what was used stays."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM api_keys")
+            connection.execute("INSERT OR REPLACE INTO tenants VALUES (?, ?)", (tenant.name, tenant.operator))
+            connection.executemany(
+                "INSERT OR IGNORE INTO api_keys VALUES (?, ?)", [(one, tenant.name) for one in key_hashes]
+            )
 
         await self._database.write(write)
 

@@ -22,23 +22,30 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from joey.core.wire.proto import application_params_pb2 as joey_dot_core_dot_wire_dot_proto_dot_application__params__pb2
 from joey.core.wire.proto import coin_pb2 as joey_dot_core_dot_wire_dot_proto_dot_coin__pb2
 from joey.core.wire.proto import shared_pb2 as joey_dot_core_dot_wire_dot_proto_dot_shared__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)joey/core/wire/proto/application_tx.proto\x12\x12pocket.application\x1a\x1fjoey/core/wire/proto/coin.proto\x1a!joey/core/wire/proto/shared.proto\"\xc7\x01\n\x13MsgStakeApplication\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12(\n\x05stake\x18\x02 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\x12\x39\n\x08services\x18\x03 \x03(\x0b\x32\'.pocket.shared.ApplicationServiceConfig\x12:\n\x17per_session_spend_limit\x18\x04 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"(\n\x15MsgUnstakeApplication\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\"D\n\x14MsgDelegateToGateway\x12\x13\n\x0b\x61pp_address\x18\x01 \x01(\t\x12\x17\n\x0fgateway_address\x18\x02 \x01(\t\"H\n\x18MsgUndelegateFromGateway\x12\x13\n\x0b\x61pp_address\x18\x01 \x01(\t\x12\x17\n\x0fgateway_address\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)joey/core/wire/proto/application_tx.proto\x12\x12pocket.application\x1a-joey/core/wire/proto/application_params.proto\x1a\x1fjoey/core/wire/proto/coin.proto\x1a!joey/core/wire/proto/shared.proto\"\xc7\x01\n\x13MsgStakeApplication\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12(\n\x05stake\x18\x02 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\x12\x39\n\x08services\x18\x03 \x03(\x0b\x32\'.pocket.shared.ApplicationServiceConfig\x12:\n\x17per_session_spend_limit\x18\x04 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"(\n\x15MsgUnstakeApplication\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\"D\n\x14MsgDelegateToGateway\x12\x13\n\x0b\x61pp_address\x18\x01 \x01(\t\x12\x17\n\x0fgateway_address\x18\x02 \x01(\t\"H\n\x18MsgUndelegateFromGateway\x12\x13\n\x0b\x61pp_address\x18\x01 \x01(\t\x12\x17\n\x0fgateway_address\x18\x02 \x01(\t\"M\n\x16MsgTransferApplication\x12\x16\n\x0esource_address\x18\x01 \x01(\t\x12\x1b\n\x13\x64\x65stination_address\x18\x02 \x01(\t\"P\n\x0fMsgUpdateParams\x12\x11\n\tauthority\x18\x01 \x01(\t\x12*\n\x06params\x18\x02 \x01(\x0b\x32\x1a.pocket.application.Params\"\x7f\n\x0eMsgUpdateParam\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\tas_uint64\x18\x03 \x01(\x04H\x00\x12,\n\x07\x61s_coin\x18\x04 \x01(\x0b\x32\x19.cosmos.base.v1beta1.CoinH\x00\x42\t\n\x07\x61s_typeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'joey.core.wire.proto.application_tx_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MSGSTAKEAPPLICATION']._serialized_start=134
-  _globals['_MSGSTAKEAPPLICATION']._serialized_end=333
-  _globals['_MSGUNSTAKEAPPLICATION']._serialized_start=335
-  _globals['_MSGUNSTAKEAPPLICATION']._serialized_end=375
-  _globals['_MSGDELEGATETOGATEWAY']._serialized_start=377
-  _globals['_MSGDELEGATETOGATEWAY']._serialized_end=445
-  _globals['_MSGUNDELEGATEFROMGATEWAY']._serialized_start=447
-  _globals['_MSGUNDELEGATEFROMGATEWAY']._serialized_end=519
+  _globals['_MSGSTAKEAPPLICATION']._serialized_start=181
+  _globals['_MSGSTAKEAPPLICATION']._serialized_end=380
+  _globals['_MSGUNSTAKEAPPLICATION']._serialized_start=382
+  _globals['_MSGUNSTAKEAPPLICATION']._serialized_end=422
+  _globals['_MSGDELEGATETOGATEWAY']._serialized_start=424
+  _globals['_MSGDELEGATETOGATEWAY']._serialized_end=492
+  _globals['_MSGUNDELEGATEFROMGATEWAY']._serialized_start=494
+  _globals['_MSGUNDELEGATEFROMGATEWAY']._serialized_end=566
+  _globals['_MSGTRANSFERAPPLICATION']._serialized_start=568
+  _globals['_MSGTRANSFERAPPLICATION']._serialized_end=645
+  _globals['_MSGUPDATEPARAMS']._serialized_start=647
+  _globals['_MSGUPDATEPARAMS']._serialized_end=727
+  _globals['_MSGUPDATEPARAM']._serialized_start=729
+  _globals['_MSGUPDATEPARAM']._serialized_end=856
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from joey.core.wire.proto import application_params_pb2 as _application_params_pb2
 from joey.core.wire.proto import coin_pb2 as _coin_pb2
 from joey.core.wire.proto import shared_pb2 as _shared_pb2
 from google.protobuf.internal import containers as _containers
@@ -41,3 +42,31 @@ class MsgUndelegateFromGateway(_message.Message):
     app_address: str
     gateway_address: str
     def __init__(self, app_address: _Optional[str] = ..., gateway_address: _Optional[str] = ...) -> None: ...
+
+class MsgTransferApplication(_message.Message):
+    __slots__ = ("source_address", "destination_address")
+    SOURCE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    DESTINATION_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    source_address: str
+    destination_address: str
+    def __init__(self, source_address: _Optional[str] = ..., destination_address: _Optional[str] = ...) -> None: ...
+
+class MsgUpdateParams(_message.Message):
+    __slots__ = ("authority", "params")
+    AUTHORITY_FIELD_NUMBER: _ClassVar[int]
+    PARAMS_FIELD_NUMBER: _ClassVar[int]
+    authority: str
+    params: _application_params_pb2.Params
+    def __init__(self, authority: _Optional[str] = ..., params: _Optional[_Union[_application_params_pb2.Params, _Mapping]] = ...) -> None: ...
+
+class MsgUpdateParam(_message.Message):
+    __slots__ = ("authority", "name", "as_uint64", "as_coin")
+    AUTHORITY_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    AS_UINT64_FIELD_NUMBER: _ClassVar[int]
+    AS_COIN_FIELD_NUMBER: _ClassVar[int]
+    authority: str
+    name: str
+    as_uint64: int
+    as_coin: _coin_pb2.Coin
+    def __init__(self, authority: _Optional[str] = ..., name: _Optional[str] = ..., as_uint64: _Optional[int] = ..., as_coin: _Optional[_Union[_coin_pb2.Coin, _Mapping]] = ...) -> None: ...

@@ -23,17 +23,25 @@ _sym_db = _symbol_database.Default()
 
 
 from joey.core.wire.proto import coin_pb2 as joey_dot_core_dot_wire_dot_proto_dot_coin__pb2
+from joey.core.wire.proto import gateway_params_pb2 as joey_dot_core_dot_wire_dot_proto_dot_gateway__params__pb2
+from joey.core.wire.proto import shared_pb2 as joey_dot_core_dot_wire_dot_proto_dot_shared__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%joey/core/wire/proto/gateway_tx.proto\x12\x0epocket.gateway\x1a\x1fjoey/core/wire/proto/coin.proto\"L\n\x0fMsgStakeGateway\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12(\n\x05stake\x18\x02 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"$\n\x11MsgUnstakeGateway\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%joey/core/wire/proto/gateway_tx.proto\x12\x0epocket.gateway\x1a\x1fjoey/core/wire/proto/coin.proto\x1a)joey/core/wire/proto/gateway_params.proto\x1a!joey/core/wire/proto/shared.proto\"L\n\x0fMsgStakeGateway\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12(\n\x05stake\x18\x02 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"$\n\x11MsgUnstakeGateway\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\"V\n\x18MsgUpdateGatewayMetadata\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12)\n\x08metadata\x18\x02 \x01(\x0b\x32\x17.pocket.shared.Metadata\"L\n\x0fMsgUpdateParams\x12\x11\n\tauthority\x18\x01 \x01(\t\x12&\n\x06params\x18\x02 \x01(\x0b\x32\x16.pocket.gateway.Params\"j\n\x0eMsgUpdateParam\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12,\n\x07\x61s_coin\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.CoinH\x00\x42\t\n\x07\x61s_typeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'joey.core.wire.proto.gateway_tx_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MSGSTAKEGATEWAY']._serialized_start=90
-  _globals['_MSGSTAKEGATEWAY']._serialized_end=166
-  _globals['_MSGUNSTAKEGATEWAY']._serialized_start=168
-  _globals['_MSGUNSTAKEGATEWAY']._serialized_end=204
+  _globals['_MSGSTAKEGATEWAY']._serialized_start=168
+  _globals['_MSGSTAKEGATEWAY']._serialized_end=244
+  _globals['_MSGUNSTAKEGATEWAY']._serialized_start=246
+  _globals['_MSGUNSTAKEGATEWAY']._serialized_end=282
+  _globals['_MSGUPDATEGATEWAYMETADATA']._serialized_start=284
+  _globals['_MSGUPDATEGATEWAYMETADATA']._serialized_end=370
+  _globals['_MSGUPDATEPARAMS']._serialized_start=372
+  _globals['_MSGUPDATEPARAMS']._serialized_end=448
+  _globals['_MSGUPDATEPARAM']._serialized_start=450
+  _globals['_MSGUPDATEPARAM']._serialized_end=556
 # @@protoc_insertion_point(module_scope)

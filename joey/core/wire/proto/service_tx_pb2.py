@@ -22,16 +22,24 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from joey.core.wire.proto import coin_pb2 as joey_dot_core_dot_wire_dot_proto_dot_coin__pb2
+from joey.core.wire.proto import service_params_pb2 as joey_dot_core_dot_wire_dot_proto_dot_service__params__pb2
 from joey.core.wire.proto import shared_pb2 as joey_dot_core_dot_wire_dot_proto_dot_shared__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%joey/core/wire/proto/service_tx.proto\x12\x0epocket.service\x1a!joey/core/wire/proto/shared.proto\"O\n\rMsgAddService\x12\x15\n\rowner_address\x18\x01 \x01(\t\x12\'\n\x07service\x18\x02 \x01(\x0b\x32\x16.pocket.shared.Serviceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%joey/core/wire/proto/service_tx.proto\x12\x0epocket.service\x1a\x1fjoey/core/wire/proto/coin.proto\x1a)joey/core/wire/proto/service_params.proto\x1a!joey/core/wire/proto/shared.proto\"O\n\rMsgAddService\x12\x15\n\rowner_address\x18\x01 \x01(\t\x12\'\n\x07service\x18\x02 \x01(\x0b\x32\x16.pocket.shared.Service\"Z\n\x12MsgTransferService\x12\x15\n\rowner_address\x18\x01 \x01(\t\x12\x12\n\nservice_id\x18\x02 \x01(\t\x12\x19\n\x11new_owner_address\x18\x03 \x01(\t\"L\n\x0fMsgUpdateParams\x12\x11\n\tauthority\x18\x01 \x01(\t\x12&\n\x06params\x18\x02 \x01(\x0b\x32\x16.pocket.service.Params\"\x7f\n\x0eMsgUpdateParam\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12,\n\x07\x61s_coin\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.CoinH\x00\x12\x13\n\tas_uint64\x18\x04 \x01(\x04H\x00\x42\t\n\x07\x61s_typeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'joey.core.wire.proto.service_tx_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MSGADDSERVICE']._serialized_start=92
-  _globals['_MSGADDSERVICE']._serialized_end=171
+  _globals['_MSGADDSERVICE']._serialized_start=168
+  _globals['_MSGADDSERVICE']._serialized_end=247
+  _globals['_MSGTRANSFERSERVICE']._serialized_start=249
+  _globals['_MSGTRANSFERSERVICE']._serialized_end=339
+  _globals['_MSGUPDATEPARAMS']._serialized_start=341
+  _globals['_MSGUPDATEPARAMS']._serialized_end=417
+  _globals['_MSGUPDATEPARAM']._serialized_start=419
+  _globals['_MSGUPDATEPARAM']._serialized_end=546
 # @@protoc_insertion_point(module_scope)

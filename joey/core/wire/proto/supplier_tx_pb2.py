@@ -24,17 +24,22 @@ _sym_db = _symbol_database.Default()
 
 from joey.core.wire.proto import coin_pb2 as joey_dot_core_dot_wire_dot_proto_dot_coin__pb2
 from joey.core.wire.proto import shared_pb2 as joey_dot_core_dot_wire_dot_proto_dot_shared__pb2
+from joey.core.wire.proto import supplier_params_pb2 as joey_dot_core_dot_wire_dot_proto_dot_supplier__params__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&joey/core/wire/proto/supplier_tx.proto\x12\x0fpocket.supplier\x1a\x1fjoey/core/wire/proto/coin.proto\x1a!joey/core/wire/proto/shared.proto\"\xb5\x01\n\x10MsgStakeSupplier\x12\x0e\n\x06signer\x18\x01 \x01(\t\x12\x15\n\rowner_address\x18\x02 \x01(\t\x12\x18\n\x10operator_address\x18\x03 \x01(\t\x12(\n\x05stake\x18\x04 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\x12\x36\n\x08services\x18\x05 \x03(\x0b\x32$.pocket.shared.SupplierServiceConfig\">\n\x12MsgUnstakeSupplier\x12\x0e\n\x06signer\x18\x01 \x01(\t\x12\x18\n\x10operator_address\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&joey/core/wire/proto/supplier_tx.proto\x12\x0fpocket.supplier\x1a\x1fjoey/core/wire/proto/coin.proto\x1a!joey/core/wire/proto/shared.proto\x1a*joey/core/wire/proto/supplier_params.proto\"\xb5\x01\n\x10MsgStakeSupplier\x12\x0e\n\x06signer\x18\x01 \x01(\t\x12\x15\n\rowner_address\x18\x02 \x01(\t\x12\x18\n\x10operator_address\x18\x03 \x01(\t\x12(\n\x05stake\x18\x04 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\x12\x36\n\x08services\x18\x05 \x03(\x0b\x32$.pocket.shared.SupplierServiceConfig\">\n\x12MsgUnstakeSupplier\x12\x0e\n\x06signer\x18\x01 \x01(\t\x12\x18\n\x10operator_address\x18\x02 \x01(\t\"M\n\x0fMsgUpdateParams\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\'\n\x06params\x18\x02 \x01(\x0b\x32\x17.pocket.supplier.Params\"j\n\x0eMsgUpdateParam\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12,\n\x07\x61s_coin\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.CoinH\x00\x42\t\n\x07\x61s_typeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'joey.core.wire.proto.supplier_tx_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MSGSTAKESUPPLIER']._serialized_start=128
-  _globals['_MSGSTAKESUPPLIER']._serialized_end=309
-  _globals['_MSGUNSTAKESUPPLIER']._serialized_start=311
-  _globals['_MSGUNSTAKESUPPLIER']._serialized_end=373
+  _globals['_MSGSTAKESUPPLIER']._serialized_start=172
+  _globals['_MSGSTAKESUPPLIER']._serialized_end=353
+  _globals['_MSGUNSTAKESUPPLIER']._serialized_start=355
+  _globals['_MSGUNSTAKESUPPLIER']._serialized_end=417
+  _globals['_MSGUPDATEPARAMS']._serialized_start=419
+  _globals['_MSGUPDATEPARAMS']._serialized_end=496
+  _globals['_MSGUPDATEPARAM']._serialized_start=498
+  _globals['_MSGUPDATEPARAM']._serialized_end=604
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,6 @@
 from joey.core.wire.proto import coin_pb2 as _coin_pb2
 from joey.core.wire.proto import shared_pb2 as _shared_pb2
+from joey.core.wire.proto import supplier_params_pb2 as _supplier_params_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -29,3 +30,21 @@ class MsgUnstakeSupplier(_message.Message):
     signer: str
     operator_address: str
     def __init__(self, signer: _Optional[str] = ..., operator_address: _Optional[str] = ...) -> None: ...
+
+class MsgUpdateParams(_message.Message):
+    __slots__ = ("authority", "params")
+    AUTHORITY_FIELD_NUMBER: _ClassVar[int]
+    PARAMS_FIELD_NUMBER: _ClassVar[int]
+    authority: str
+    params: _supplier_params_pb2.Params
+    def __init__(self, authority: _Optional[str] = ..., params: _Optional[_Union[_supplier_params_pb2.Params, _Mapping]] = ...) -> None: ...
+
+class MsgUpdateParam(_message.Message):
+    __slots__ = ("authority", "name", "as_coin")
+    AUTHORITY_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    AS_COIN_FIELD_NUMBER: _ClassVar[int]
+    authority: str
+    name: str
+    as_coin: _coin_pb2.Coin
+    def __init__(self, authority: _Optional[str] = ..., name: _Optional[str] = ..., as_coin: _Optional[_Union[_coin_pb2.Coin, _Mapping]] = ...) -> None: ...

@@ -35,18 +35,22 @@ class SignDoc(_message.Message):
     def __init__(self, body_bytes: _Optional[bytes] = ..., auth_info_bytes: _Optional[bytes] = ..., chain_id: _Optional[str] = ..., account_number: _Optional[int] = ...) -> None: ...
 
 class TxBody(_message.Message):
-    __slots__ = ("messages", "memo", "timeout_height", "unordered", "timeout_timestamp")
+    __slots__ = ("messages", "memo", "timeout_height", "unordered", "timeout_timestamp", "extension_options", "non_critical_extension_options")
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
     MEMO_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     UNORDERED_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+    EXTENSION_OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    NON_CRITICAL_EXTENSION_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     messages: _containers.RepeatedCompositeFieldContainer[_any_pb2.Any]
     memo: str
     timeout_height: int
     unordered: bool
     timeout_timestamp: _timestamp_pb2.Timestamp
-    def __init__(self, messages: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ..., memo: _Optional[str] = ..., timeout_height: _Optional[int] = ..., unordered: _Optional[bool] = ..., timeout_timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    extension_options: _containers.RepeatedCompositeFieldContainer[_any_pb2.Any]
+    non_critical_extension_options: _containers.RepeatedCompositeFieldContainer[_any_pb2.Any]
+    def __init__(self, messages: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ..., memo: _Optional[str] = ..., timeout_height: _Optional[int] = ..., unordered: _Optional[bool] = ..., timeout_timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., extension_options: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ..., non_critical_extension_options: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ...) -> None: ...
 
 class AuthInfo(_message.Message):
     __slots__ = ("signer_infos", "fee")

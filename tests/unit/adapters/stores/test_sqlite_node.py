@@ -11,6 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from joey.adapters.stores.sqlite import database as database_module
+from joey.adapters.stores.sqlite import node as node_module
 from joey.adapters.stores.sqlite.database import Database
 from joey.adapters.stores.sqlite.node import SqliteClaims, SqliteRelayLog, open_node_database
 from joey.core.errors import ConfigError
@@ -90,7 +91,15 @@ async def test_forgetting_drops_one_session_and_is_no_error_twice() -> None:
 async def test_claims_are_replaced_and_kept(path: Path) -> None:
     record = ClaimRecord(FIRST, "supplier", b"\x07" * 48, 3, ComputeUnits(9000), "due")
     later = ClaimRecord(SECOND, "supplier", b"\x08" * 48, 1, ComputeUnits(3000), "due")
-    claimed = replace(record, state="claimed", tx_hash="AB" * 32, height=Height(15), note="well")
+    claimed = replace(
+        record,
+        state="proved",
+        tx_hash="AB" * 32,
+        height=Height(15),
+        note="well",
+        proof_tx_hash="CD" * 32,
+        proof_height=Height(21),
+    )
     database = open_node_database(path)
     claims = SqliteClaims(database)
     await claims.save(later)
@@ -196,11 +205,46 @@ def test_a_file_of_a_newer_version_and_one_that_is_no_database(path: Path) -> No
 
 
 async def test_migrations_run_once(path: Path) -> None:
-    database = open_node_database(path)
-    await SqliteRelayLog(database).append(FIRST, "supplier", make_relay("kept"))
-    database.close()
     ran: list[int] = []
     migrations = [lambda connection: ran.append(1), lambda connection: ran.append(2)]
+    Database(path, migrations[:1]).close()
     Database(path, migrations).close()
     Database(path, migrations).close()
-    assert ran == [2]
+    assert ran == [1, 2]
+
+
+async def test_a_file_of_the_first_version_is_read_on(path: Path) -> None:
+    database = Database(path, node_module._MIGRATIONS[:1])
+    record = ClaimRecord(FIRST, "supplier", b"\x07" * 48, 3, ComputeUnits(9000), "due")
+    row = ("application", "text", FIRST.session_id, FIRST.height_start, FIRST.height_end, "supplier")
+    await database.write(
+        lambda connection: connection.execute(
+            "INSERT INTO claim (application, service, session_id, height_start, height_end, supplier, root,"
+            " relays, compute_units, state, tx_hash, height, note)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 3, 9000, 'due', '', 0, '')",
+            (*row, b"\x07" * 48),
+        )
+    )
+    database.close()
+    database = open_node_database(path)
+    (kept,) = await SqliteClaims(database).all()
+    assert replace(kept, header=FIRST) == record
+    database.close()
+
+
+async def test_values_come_by_their_hashes_in_the_order_asked_for() -> None:
+    database = open_node_database(None)
+    log = SqliteRelayLog(database)
+    relays = [make_relay(f"relay {number}") for number in range(5)]
+    for relay in relays:
+        await log.append(FIRST, "supplier", relay)
+    await log.append(SECOND, "supplier", make_relay("another"))
+    assert await log.hashes(FIRST.session_id, "supplier") == [relay.relay_hash for relay in relays]
+    asked = [relays[3], relays[0], relays[3]]
+    values = await log.values(FIRST.session_id, "supplier", [relay.relay_hash for relay in asked])
+    assert values == [relay.relay_bytes for relay in asked]
+    for session_id in (SECOND.session_id, "unknown"):
+        with pytest.raises(OSError, match="not there any more"):
+            await log.values(session_id, "supplier", [relays[0].relay_hash])
+    assert await log.hashes("unknown", "supplier") == []
+    database.close()

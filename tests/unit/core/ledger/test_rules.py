@@ -198,15 +198,16 @@ def test_without_an_agreement_there_is_no_sale_and_no_residue() -> None:
 def test_supplier_that_is_its_own_owner_is_paid_as_operator() -> None:
     event = settle(1000, 3000, MINIMAL)
     assert isinstance(event, ClaimSettled)
-    rewards = tuple(replace(r, recipient=r.recipient.removesuffix("-owner")) for r in event.rewards[:1])
-    event = replace(event, supplier_owner_address="s0", rewards=rewards + event.rewards[1:])
+    rewards = tuple(replace(r, recipient=r.recipient.replace("s0-owner", "s0")) for r in event.rewards)
+    event = replace(event, supplier_owner_address="s0", rewards=rewards)
     assert upokt_of(book(event)[0])["supplier:s0:operator"] == 1_896_000 + 474_000
 
 
 def test_other_shareholders_are_paid_under_the_supplier() -> None:
     event = settle(1000, 3000, MINIMAL)
     assert isinstance(event, ClaimSettled)
-    event = replace(event, rewards=(replace(event.rewards[0], recipient="friend"), *event.rewards[1:]))
+    rewards = tuple(replace(r, recipient=r.recipient.replace("s0-owner", "friend")) for r in event.rewards)
+    event = replace(event, rewards=rewards)
     assert upokt_of(book(event)[0])["supplier:s0:share:friend"] == 1_896_000
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from joey.core.protocol.difficulty import (
     BASE_TARGET,
+    compute_average,
     compute_multiplier,
     compute_new_target,
     compute_probability,
@@ -48,3 +49,22 @@ def test_new_targets() -> None:
     assert compute_new_target(b"\0" * 31 + b"\x10", 1, 4) == b"\0" * 31 + b"\x04"
     with pytest.raises(ValueError, match="zero"):
         compute_new_target(HALF, 5, 0)
+
+
+@pytest.mark.parametrize(
+    ("previous", "relays", "average"),
+    [(0, 0, 0), (10, 10, 10), (10, 30, 12), (100, 0, 89), (0, 100, 10), (0, 9, 0), (7, 8, 7)],
+)
+def test_averages(previous: int, relays: int, average: int) -> None:
+    assert compute_average(previous, relays) == average
+
+
+def test_averages_round_as_go_does() -> None:
+    """The double of a tenth is a little more than one: 10 of them make one, and nine tenths less."""
+    assert compute_average(0, 10) == 1
+    assert compute_average(10, 0) == 8
+    # Of equals the two parts make the whole again, however many bits the products lose.
+    for number in (2**40 + 1, 2**63 - 1, 2**64 - 1):
+        assert compute_average(number, number) == number
+    # Exactly it is 3.5 less than 2^63; the sum of the rounded products is what Go truncates.
+    assert compute_average(2**63, 2**63 - 35) == 2**63 - 4

@@ -9,11 +9,13 @@ from fractions import Fraction
 
 import pytest
 
+from joey.core.protocol.claims import Claim, ProofStatus
 from joey.core.protocol.params import MAINNET, MINIMAL, NetworkParams
 from joey.core.protocol.rows import decode_row, encode_row
+from joey.core.protocol.settlement import ProofVerdict
 from joey.core.protocol.state import Account, State
 from joey.core.units import Height, Upokt
-from joey.core.wire.session import Application, Service
+from joey.core.wire.session import Application, Service, SessionHeader
 
 
 @dataclass(frozen=True)
@@ -100,3 +102,27 @@ def test_every_table_of_a_state_can_be_kept():
     types = State.row_types()
     assert set(types) == {name for name, _ in State.empty().tables()}
     assert types["accounts"] is Account
+
+
+@dataclass(frozen=True)
+class Coloured:
+    status: ProofStatus
+    verdict: ProofVerdict
+
+
+def test_enums_are_their_values():
+    row = Coloured(ProofStatus.INVALID, ProofVerdict.MISSING)
+    assert json.loads(encode_row(row)) == {"status": 2, "verdict": "missing"}
+    assert decode_row(Coloured, encode_row(row)) == row
+    with pytest.raises(ValueError, match="7"):
+        decode_row(Coloured, b'{"status":7,"verdict":"missing"}')
+
+
+def test_claims_of_older_files_are_pending():
+    header = SessionHeader("application", "service", "session", Height(1), Height(4))
+    claim = Claim("supplier", header, bytes(48), ProofStatus.VALIDATED)
+    assert decode_row(Claim, encode_row(claim)) == claim
+    members = json.loads(encode_row(claim))
+    del members["proof_status"]
+    older = decode_row(Claim, json.dumps(members).encode())
+    assert older.proof_status is ProofStatus.PENDING

@@ -8,20 +8,19 @@ from typing import Any
 
 import pytest
 
-from joey.core.protocol.claims import Claim
+from joey.core.protocol.claims import Claim, ProofRequirement, ProofStatus
 from joey.core.protocol.difficulty import BASE_TARGET
-from joey.core.protocol.events import ClaimDiscarded, ClaimExpired, ClaimSettled
+from joey.core.protocol.distribution import is_revenue_split_usable, split_by_stake, split_revenue
+from joey.core.protocol.events import ClaimDiscarded, ClaimExpired, ClaimSettled, RevenueShareFellBack
+from joey.core.protocol.movements import Movement, Operation, sum_movements
 from joey.core.protocol.params import MAINNET, MINIMAL, NetworkParams, TokenomicsParams
 from joey.core.protocol.settlement import (
     DueClaim,
     ProofVerdict,
     Settlement,
     SettlementTerms,
-    Unsettleable,
     compute_settlements,
-    is_revenue_split_usable,
-    split_by_stake,
-    split_revenue,
+    judge_proof,
 )
 from joey.core.units import ComputeUnits, Height, Upokt
 from joey.core.wire.session import RevenueShare, SessionHeader
@@ -33,10 +32,21 @@ QUARTER = (int.from_bytes(BASE_TARGET, "big") // 4).to_bytes(32, "big")
 RB, GM = "TLM_RELAY_BURN_EQUALS_MINT_", "TLM_GLOBAL_MINT_"
 
 
-def make_due(number: int = 0, relays: int = 1000, units: int = 2600, **changes: Any) -> DueClaim:
-    claim = Claim(f"operator {number}", HEADER, make_root(ComputeUnits(units), relays))
-    due = DueClaim(claim, ProofVerdict.NOT_REQUIRED, "owner", Upokt(10**12), SHARES)
+def make_due(
+    number: int = 0,
+    relays: int = 1000,
+    units: int = 2600,
+    status: ProofStatus = ProofStatus.PENDING,
+    **changes: Any,
+) -> DueClaim:
+    claim = Claim(f"operator {number}", HEADER, make_root(ComputeUnits(units), relays), status)
+    due = DueClaim(claim, ProofRequirement.NOT_REQUIRED, "owner", Upokt(10**12), SHARES)
     return replace(due, **changes)
+
+
+MISSING = {"requirement": ProofRequirement.THRESHOLD}
+INVALID = {"requirement": ProofRequirement.PROBABILISTIC, "status": ProofStatus.INVALID}
+VALIDATED = {"requirement": ProofRequirement.THRESHOLD, "status": ProofStatus.VALIDATED}
 
 
 def make_terms(params: NetworkParams = MAINNET, stake: int = 10**12, **changes: Any) -> SettlementTerms:
@@ -142,9 +152,10 @@ WORKED_EXAMPLE = {
 }
 
 
+@pytest.mark.parametrize("proof", [{}, VALIDATED], ids=["no proof", "validated"])
 @pytest.mark.parametrize("column", WORKED_EXAMPLE.values(), ids=WORKED_EXAMPLE.keys())
-def test_the_worked_example(column: Column):
-    group = [make_due(number) for number in range(50)]
+def test_the_worked_example(column: Column, proof: dict[str, Any]):
+    group = [make_due(number, **proof) for number in range(50)]
     results = compute_settlements(group, make_terms(stake=column.stake, target=column.target))
     event = settled_event(results[0])
     assert (event.estimated_compute_units, event.num_estimated_relays) == column.estimated
@@ -213,6 +224,12 @@ def test_an_applications_own_limit_binds():
     assert settled_event(results[0]).settled == 49_999
 
 
+@pytest.mark.parametrize("limit", [None, 0, 10**12])
+def test_a_limit_of_zero_is_none(limit: int | None):
+    terms = make_terms(spend_limit_per_session=None if limit is None else Upokt(limit))
+    assert settled_event(settle_one(make_due(), terms)).settled == 379_574
+
+
 def test_a_limit_above_the_budget_does_not_bind():
     terms = make_terms(stake=2_000_000, spend_limit_per_session=Upokt(10**9))
     overserviced = compute_settlements([make_due(n) for n in range(50)], terms)[0].overserviced
@@ -239,7 +256,7 @@ def test_expired_claims_pass_nothing_on_but_take_their_share():
     tokenomics = replace(MINIMAL.tokenomics, overservicing_bonus_multiplier=3)
     terms = make_terms(MINIMAL, stake=6_000, tokenomics=tokenomics)
     group = [
-        make_due(0, relays=1, units=1, verdict=ProofVerdict.MISSING),
+        make_due(0, relays=1, units=1, **MISSING),
         make_due(1, relays=1, units=5000),
     ]
     results = compute_settlements(group, terms)
@@ -248,26 +265,63 @@ def test_expired_claims_pass_nothing_on_but_take_their_share():
 
 
 @pytest.mark.parametrize(
-    ("verdict", "reason"),
-    [(ProofVerdict.MISSING, "PROOF_MISSING"), (ProofVerdict.INVALID, "PROOF_INVALID")],
+    ("proof", "reason", "status"),
+    [(MISSING, "PROOF_MISSING", ProofStatus.PENDING), (INVALID, "PROOF_INVALID", ProofStatus.INVALID)],
 )
-def test_a_claim_without_its_proof_expires_and_is_slashed(verdict: ProofVerdict, reason: str):
-    result = settle_one(make_due(verdict=verdict), make_terms(proof_missing_penalty=Upokt(320)))
-    assert result.event == ClaimExpired(HEADER, "operator 0", Upokt(379_574), reason, Upokt(320))
-    assert result.validator_pools == ()
+def test_a_claim_without_its_proof_expires_and_is_slashed(
+    proof: dict[str, Any], reason: str, status: ProofStatus
+):
+    result = settle_one(make_due(**proof), make_terms(proof_missing_penalty=Upokt(320), target=QUARTER))
+    assert result.event == ClaimExpired(
+        HEADER,
+        "operator 0",
+        Upokt(1_518_296),
+        reason,
+        Upokt(320),
+        num_relays=1000,
+        num_estimated_relays=4000,
+        claimed_compute_units=ComputeUnits(2_600_000),
+        estimated_compute_units=ComputeUnits(10_400_000),
+        proof_status=status,
+    )
+    assert result.validator_pools == result.movements == ()
 
 
 def test_a_slash_is_capped_at_the_stake():
-    due = make_due(verdict=ProofVerdict.MISSING, supplier_stake=Upokt(5))
+    due = make_due(supplier_stake=Upokt(5), **MISSING)
     event = settle_one(due, make_terms(proof_missing_penalty=Upokt(320))).event
     assert isinstance(event, ClaimExpired)
     assert event.slashed == 5
 
 
-def test_a_validated_claim_is_paid():
+def test_a_validated_claim_is_paid_like_one_that_needs_no_proof():
     terms = make_terms()
-    validated = settle_one(make_due(verdict=ProofVerdict.VALIDATED), terms)
-    assert validated == settle_one(make_due(), terms)
+    validated = settled_event(settle_one(make_due(**VALIDATED), terms))
+    assert (validated.proof_requirement, validated.proof_status) == (
+        ProofRequirement.THRESHOLD,
+        ProofStatus.VALIDATED,
+    )
+    plain = settled_event(settle_one(make_due(), terms))
+    assert (
+        replace(validated, proof_requirement=ProofRequirement.NOT_REQUIRED, proof_status=ProofStatus.PENDING)
+        == plain
+    )
+
+
+@pytest.mark.parametrize("status", list(ProofStatus))
+def test_without_need_of_a_proof_its_status_is_no_matter(status: ProofStatus):
+    assert judge_proof(ProofRequirement.NOT_REQUIRED, status) is ProofVerdict.NOT_REQUIRED
+    assert isinstance(settle_one(make_due(status=status), make_terms()).event, ClaimSettled)
+
+
+@pytest.mark.parametrize("proof", [{}, MISSING], ids=["payable", "expiring"])
+def test_a_claim_of_a_supplier_that_is_gone_is_discarded(proof: dict[str, Any]):
+    result = settle_one(make_due(supplier_owner_address="", revenue_shares=None, **proof), make_terms())
+    assert isinstance(result.event, ClaimDiscarded)
+    assert "operator 0" in result.event.error
+    # Not even where nothing would be paid.
+    broke = settle_one(make_due(supplier_owner_address="", revenue_shares=None), make_terms(stake=0))
+    assert isinstance(broke.event, ClaimDiscarded)
 
 
 def test_nothing_moves_when_nothing_is_settled():
@@ -291,11 +345,33 @@ def test_a_claim_without_shareholders_is_discarded(shares: tuple[RevenueShare, .
     assert isinstance(result.event, ClaimDiscarded)
 
 
-def test_an_unusable_list_pays_the_owner():
-    shares = (RevenueShare("one", 60), RevenueShare("two", 60))
-    event = settled_event(settle_one(make_due(revenue_shares=shares), make_terms()))
-    supplier = [reward for reward in event.rewards if "SHAREHOLDER" in reward.reason]
-    assert [(reward.recipient, reward.amount) for reward in supplier] == [("owner", 292_366)]
+@pytest.mark.parametrize(
+    ("shares", "observed", "problem"),
+    [
+        ((RevenueShare("one", 60), RevenueShare("two", 60)), 120, "120 percent"),
+        ((RevenueShare("one", 50), RevenueShare("one", 50)), 100, "one has more than one"),
+    ],
+)
+def test_an_unusable_list_pays_the_owner(shares: tuple[RevenueShare, ...], observed: int, problem: str):
+    result = settle_one(make_due(revenue_shares=shares), make_terms(target=QUARTER))
+    reasons = [f"{family}SUPPLIER_SHAREHOLDER_REWARD_DISTRIBUTION" for family in (RB, GM)]
+    supplier = [reward for reward in settled_event(result).rewards if reward.reason in reasons]
+    assert [(reward.recipient, reward.amount) for reward in supplier] == [("owner", 1_169_467), ("owner", 1)]
+    assert [(one.reason, one.amount) for one in result.fallbacks] == list(
+        zip(reasons, (1_169_467, 1), strict=True)
+    )
+    first = result.fallbacks[0]
+    assert first == RevenueShareFellBack(
+        HEADER, "operator 0", "owner", first.amount, reasons[0], observed, first.problem
+    )
+    assert problem in first.problem
+
+
+def test_a_share_of_nothing_is_no_reason_to_fall_back():
+    shares = (RevenueShare("nobody", 0), RevenueShare("all", 100))
+    result = settle_one(make_due(revenue_shares=shares), make_terms())
+    assert result.fallbacks == ()
+    assert ("all", 292_366) in [(reward.recipient, reward.amount) for reward in settled_event(result).rewards]
 
 
 def test_a_stake_that_other_sessions_used_up_discards_the_claim():
@@ -324,12 +400,9 @@ def test_the_application_share_goes_to_the_application():
 
 
 def test_what_rounding_leaves_goes_to_the_first_listed():
-    thirds = (RevenueShare("a", 33), RevenueShare("b", 33), RevenueShare("c", 34))
-    assert split_revenue(Upokt(100), thirds, "owner") == [("a", 33), ("b", 33), ("c", 34)]
-    assert split_revenue(Upokt(2), thirds, "owner") == [("a", 2)]
-    assert split_revenue(Upokt(0), None, "owner") == []
-    with pytest.raises(Unsettleable):
-        split_revenue(Upokt(1), None, "owner")
+    thirds = (RevenueShare("c", 33), RevenueShare("b", 33), RevenueShare("a", 34))
+    assert split_revenue(Upokt(100), thirds) == [("a", 34), ("b", 33), ("c", 33)]
+    assert split_revenue(Upokt(2), thirds) == [("c", 2)]
 
 
 @pytest.mark.parametrize(
@@ -354,3 +427,54 @@ def test_validators_share_by_the_largest_remainder():
     assert split_by_stake(Upokt(0), stakes) == []
     with pytest.raises(ValueError):
         split_by_stake(Upokt(1), [("a", Upokt(0))])
+
+
+def test_movements_are_what_the_event_says():
+    (result,) = compute_settlements([make_due()], make_terms(target=QUARTER))
+    event = settled_event(result)
+    by_operation = {
+        operation: sum(one.amount for one in result.movements if one.operation is operation)
+        for operation in Operation
+    }
+    assert by_operation[Operation.MINT] == event.minted + event.inflation
+    assert by_operation[Operation.BURN] == event.settled
+    accounts = [one for one in result.movements if one.operation is Operation.TO_ACCOUNT]
+    assert sum(one.amount for one in accounts) == event.minted + event.inflation - event.validators + 2
+    # Inflation's supplier part moves under the name of the reimbursement, as on the network.
+    assert [(one.sender, one.recipient, one.reason, one.amount) for one in result.movements[7:9]] == [
+        ("tokenomics", "supplier", f"{GM}REIMBURSEMENT_REQUEST_ESCROW_MODULE_TRANSFER", 1),
+        ("supplier", "owner", f"{GM}SUPPLIER_SHAREHOLDER_REWARD_DISTRIBUTION", 1),
+    ]
+
+
+def test_sums_of_movements_come_in_the_networks_order():
+    """By operation; within one by a text in which 20 comes before 3, and capitals before small letters."""
+    movements = [
+        Movement(Operation.BURN, "application", "", f"{RB}APPLICATION_STAKE_BURN", Upokt(5)),
+        Movement(Operation.TO_ACCOUNT, "tokenomics", "b", f"{RB}VALIDATOR_REWARD_DISTRIBUTION", Upokt(4)),
+        Movement(Operation.TO_ACCOUNT, "tokenomics", "b", f"{GM}DAO_REWARD_DISTRIBUTION", Upokt(3)),
+        Movement(Operation.TO_ACCOUNT, "supplier", "c", f"{GM}DAO_REWARD_DISTRIBUTION", Upokt(1)),
+        Movement(Operation.MINT, "tokenomics", "", f"{GM}INFLATION", Upokt(2)),
+        Movement(Operation.MINT, "tokenomics", "", f"{RB}TOKENOMICS_CLAIM_DISTRIBUTION_MINT", Upokt(7)),
+        Movement(Operation.MINT, "tokenomics", "", f"{GM}INFLATION", Upokt(2)),
+    ]
+    batches = sum_movements(movements, Height(9))
+    assert [(one.operation, one.sender, one.recipient, one.amount, one.num_claims) for one in batches] == [
+        ("mint", "tokenomics", "", 7, 1),
+        ("mint", "tokenomics", "", 4, 2),
+        ("mod_to_acct", "supplier", "c", 1, 1),
+        ("mod_to_acct", "tokenomics", "b", 4, 1),
+        ("mod_to_acct", "tokenomics", "b", 3, 1),
+        ("burn", "application", "", 5, 1),
+    ]
+    assert {one.height_session_end for one in batches} == {9}
+
+
+def test_one_missing_proof_among_fifty_costs_the_others_nothing():
+    """The worked example once more: who expires keeps its share of the budget from the others."""
+    group = [make_due(number, **(MISSING if number == 7 else VALIDATED)) for number in range(50)]
+    results = compute_settlements(group, make_terms(stake=2_000_000))
+    expired = [number for number, one in enumerate(results) if isinstance(one.event, ClaimExpired)]
+    assert expired == [7]
+    others = [settled_event(one) for number, one in enumerate(results) if number != 7]
+    assert {(event.settled, event.minted, event.reimbursed) for event in others} == {(19_999, 19_499, 1)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,32 +15,19 @@ from joey.core.protocol.bank import (
     SUPPLIER_POOL,
     VALIDATOR_POOL,
 )
-from joey.core.protocol.difficulty import BASE_TARGET
-from joey.core.protocol.events import (
-    ClaimCreated,
-    ClaimDiscarded,
-    ClaimExpired,
-    ClaimSettled,
-    SupplyChanged,
-)
 from joey.core.protocol.genesis import Genesis
 from joey.core.protocol.params import MAINNET, MINIMAL, NetworkParams
 from joey.core.protocol.queries import (
     application_service_at,
     compute_units_at,
-    difficulty_target_at,
-    params_at,
     supplier_at,
 )
 from joey.core.protocol.sessions import compute_session_end
-from joey.core.protocol.settlement import ProofVerdict
-from joey.core.protocol.settling import settle_claims, update_difficulties
-from joey.core.protocol.state import Validator, height_key
-from joey.core.protocol.windows import compute_claim_window, compute_settlement_height
+from joey.core.protocol.state import Validator
+from joey.core.protocol.windows import compute_settlement_height
 from joey.core.units import UPOKT_PER_POKT, ComputeUnits, Height, Upokt
 from joey.core.wire.messages import (
     AddService,
-    CreateClaim,
     DelegateToGateway,
     Message,
     Send,
@@ -56,7 +42,6 @@ from joey.core.wire.messages import (
 from joey.core.wire.session import Application, RevenueShare, Supplier, SupplierEndpoint
 from joey.core.wire.transactions import Signer, Transaction, decode_transaction, sign_transaction
 from joey.testing.pure_chain import PureChain
-from joey.testing.settlements import make_root
 from joey.testing.worlds import World, make_genesis, make_key, make_supplier_config
 
 WORLD = World.of_service()
@@ -211,7 +196,16 @@ def test_signing_counts_and_leaves_the_key():
 def test_a_transaction_is_applied_whole_or_not_at_all():
     chain = open_chain(staked=False)
     too_much = Send(APP, STRANGER, Upokt(10**18))
-    expect_transaction_refusal(chain, sign(chain, PAYMENT, too_much), 5)
+    before = balance(chain, APP)
+    outcome = chain.apply_transaction(sign(chain, PAYMENT, too_much))
+    assert (outcome.codespace, outcome.code) == ("sdk", 5)
+    assert outcome.log.startswith("failed to execute message; message index: 1: ")
+    assert outcome.events == ()
+    # It is in the block all the same: its sequence is used, and nothing else has changed.
+    assert (balance(chain, APP), balance(chain, STRANGER)) == (before, 0)
+    account = chain.state.accounts.get(APP)
+    assert account is not None
+    assert account.sequence == 1
 
 
 def test_a_replayed_transaction_is_refused():
@@ -336,8 +330,8 @@ def test_prices_by_height(chain: PureChain):
         ({"name": "x" * 170}, "service", 1104),
         ({"compute_units_per_relay": 0}, "shared", 1108),
         ({"compute_units_per_relay": 2**21 + 1}, "shared", 1108),
-        ({"card": b"x" * (256 * 1024 + 1)}, "shared", 1107),
-        ({"owner_address": "nobody"}, "sdk", 7),
+        ({"card": b"x" * (256 * 1024 + 1)}, "shared", 1109),
+        ({"owner_address": "nobody"}, "service", 1102),
         ({"owner_address": STRANGER}, "service", 1113),
     ],
 )
@@ -379,7 +373,7 @@ def test_gateways_that_are_refused():
     least = chain.params.gateway.min_stake
     expect_refusal(chain, StakeGateway(APP, Upokt(least - 1)), "gateway", 1102)
     expect_refusal(chain, StakeGateway(APP, Upokt(10**18)), "sdk", 5)
-    expect_refusal(chain, StakeGateway("nobody", least), "sdk", 7)
+    expect_refusal(chain, StakeGateway("nobody", least), "gateway", 1101)
     expect_refusal(chain, UnstakeGateway(STRANGER), "gateway", 1104)
 
 
@@ -422,7 +416,7 @@ def test_applications_that_are_refused():
     expect_refusal(chain, StakeApplication(OWNER, Upokt(least - 1), "text"), "application", 1101)
     expect_refusal(chain, StakeApplication(OWNER, least, "nothing"), "application", 1106)
     expect_refusal(chain, StakeApplication(OWNER, least, "text", Upokt(POKT - 1)), "application", 1101)
-    expect_refusal(chain, StakeApplication("nobody", least, "text"), "sdk", 7)
+    expect_refusal(chain, StakeApplication("nobody", least, "text"), "application", 1102)
     expect_refusal(chain, StakeApplication(OWNER, Upokt(10**18), "text"), "sdk", 5)
     expect_refusal(chain, UnstakeApplication(STRANGER), "application", 1104)
     expect_refusal(chain, DelegateToGateway(STRANGER, GATEWAY), "application", 1104)
@@ -541,7 +535,7 @@ CONFIG = make_supplier_config("text", SUPPLIER, SUPPLIER)
     [
         ({"stake": Upokt(1)}, "supplier", 1101),
         ({"signer_address": STRANGER}, "shared", 1105),
-        ({"owner_address": "nobody"}, "sdk", 7),
+        ({"owner_address": "nobody"}, "supplier", 1102),
         ({"services": (CONFIG, CONFIG)}, "supplier", 1104),
         ({"services": (replace(CONFIG, service_id="nothing"),)}, "supplier", 1106),
         ({"services": (replace(CONFIG, endpoints=()),)}, "supplier", 1104),
@@ -550,7 +544,7 @@ CONFIG = make_supplier_config("text", SUPPLIER, SUPPLIER)
         ({"services": (replace(CONFIG, endpoints=(SupplierEndpoint("http://[x"),)),)}, "supplier", 1104),
         ({"services": (replace(CONFIG, revenue_shares=()),)}, "shared", 1106),
         ({"services": (replace(CONFIG, revenue_shares=(RevenueShare(APP, 99),)),)}, "shared", 1106),
-        ({"services": (replace(CONFIG, revenue_shares=(RevenueShare("x", 100),)),)}, "sdk", 7),
+        ({"services": (replace(CONFIG, revenue_shares=(RevenueShare("x", 100),)),)}, "shared", 1106),
         ({"stake": Upokt(10**18)}, "sdk", 5),
     ],
 )
@@ -651,299 +645,35 @@ def test_a_supplier_that_comes_back_serves_again():
     assert chain.state.suppliers.get(SUPPLIER) is not None
 
 
-# --- claims ---
+def test_a_config_that_has_ended_is_active_once_more_up_to_the_next_change(chain: PureChain):
+    """The network gives every old config the newest end: see `joey.core.protocol.suppliers`."""
+    chain.apply(AddService(OWNER, replace(WORLD.service, id="second")))
+    second = replace(CONFIG, service_id="second")
+    first_end = session_end(chain)
+    chain.go_to(first_end + 1)
+    chain.apply(StakeSupplier(SUPPLIER, SUPPLIER, SUPPLIER, None, (second,)))
+    ended = session_end(chain) + 1
+    chain.go_to(ended + 1)
+    assert [config.service_id for config in supplier_at(supplier(chain), chain.height).services] == ["second"]
+    chain.apply(UnstakeSupplier(SUPPLIER, SUPPLIER))
+    left = session_end(chain) + 1
+    history = supplier(chain).config_history
+    assert {update.config.service_id: update.height_deactivation for update in history} == {
+        "text": left,
+        "second": left,
+    }
 
 
-def claimable(chain: PureChain, relays: int = 10, units: int = 3000) -> CreateClaim:
-    """Go to the claim window of the second session and return a claim of the first supplier."""
-    chain.go_to(session_end(chain) + 2)
-    session = chain.session(APP, "text", chain.height - 1)
-    assert session is not None
-    window = compute_claim_window(session.header.height_end, chain.params.shared)
-    chain.go_to(window.open)
-    return CreateClaim(SUPPLIER, session.header, make_root(ComputeUnits(units), relays))
-
-
-def settle(chain: PureChain, claim: CreateClaim) -> tuple[Any, ...]:
-    height = compute_settlement_height(claim.header.height_end, chain.params.shared)
-    chain.go_to(height)
-    return chain.end_block()
-
-
-def test_a_claim_is_paid_and_leaves_no_trace(chain: PureChain):
-    claim = claimable(chain)
-    chain.apply(claim)
-    stake, supply = application(chain).stake, chain.sum_balances()
-    events = settle(chain, claim)
-    settled, changed = events
-    assert isinstance(settled, ClaimSettled)
-    assert isinstance(changed, SupplyChanged)
-    assert settled.supplier_owner_address == SUPPLIER
-    assert application(chain).stake == stake - settled.settled - settled.reimbursed
-    assert balance(chain, APPLICATION_POOL) == application(chain).stake
-    assert changed.burned == settled.settled
-    assert changed.minted == settled.minted + settled.inflation
-    assert chain.sum_balances() == supply + changed.minted - changed.burned == changed.supply
-    assert list(chain.state.claims.items()) == []
-    assert settle(chain, claim) == ()
-
-
-def test_validators_share_by_stake():
+def test_a_config_that_never_began_leaves_a_trace_unless_its_own_service_replaces_it():
     chain = open_chain()
-    claim = claimable(chain)
-    chain.apply(claim)
-    (settled, _) = settle(chain, claim)
-    assert settled.validators == 30_000 * 14 // 100
-    assert balance(chain, make_key("validator 1").address) == 3150
-    assert balance(chain, make_key("validator 2").address) == 1050
-
-
-@pytest.mark.parametrize(
-    ("forge", "code"),
-    [
-        (lambda claim: replace(claim, root=claim.root[:47]), 1104),
-        (lambda claim: replace(claim, root=bytes(48)), 1104),
-        (lambda claim: replace(claim, header=replace(claim.header, application_address=STRANGER)), 1115),
-        (lambda claim: replace(claim, header=replace(claim.header, service_id="nothing")), 1115),
-        (lambda claim: replace(claim, header=replace(claim.header, height_start=Height(10**6))), 1115),
-        (lambda claim: replace(claim, header=replace(claim.header, height_start=Height(-4))), 1115),
-        (lambda claim: replace(claim, header=replace(claim.header, session_id="ab" * 32)), 1116),
-        (
-            lambda claim: replace(
-                claim, header=replace(claim.header, height_end=Height(claim.header.height_end + 1))
-            ),
-            1116,
-        ),
-        (
-            lambda claim: replace(
-                claim, header=replace(claim.header, height_start=Height(claim.header.height_start + 1))
-            ),
-            1116,
-        ),
-        (lambda claim: replace(claim, supplier_address=STRANGER), 1123),
-        (lambda claim: replace(claim, root=make_root(ComputeUnits(3001), 10)), 1126),
-    ],
-)
-def test_claims_that_are_refused(forge: Callable[[CreateClaim], CreateClaim], code: int):
-    chain = open_chain()
-    expect_refusal(chain, forge(claimable(chain)), "proof", code)
-
-
-def test_the_window_includes_both_ends(chain: PureChain):
-    claim = claimable(chain)
-    window = compute_claim_window(claim.header.height_end, chain.params.shared)
-    assert chain.height == window.open
-    chain.apply(claim)
-    chain.go_to(window.close)
-    chain.apply(claim)
-    chain.end_block()
-    expect_refusal(chain, claim, "proof", 1121)
-
-
-def test_a_claim_before_its_window():
-    chain = open_chain()
-    chain.go_to(session_end(chain) + 2)
-    session = chain.session(APP, "text", chain.height - 1)
-    assert session is not None
-    claim = CreateClaim(SUPPLIER, session.header, make_root(ComputeUnits(3000), 1))
-    for height in range(chain.height, compute_claim_window(session.header.height_end, MINIMAL.shared).open):
-        chain.go_to(height)
-        expect_refusal(chain, claim, "proof", 1121)
-
-
-def test_a_claim_keeps_the_price_of_its_session():
-    chain = open_chain()
-    claim = claimable(chain)
-    chain.apply(AddService(OWNER, replace(WORLD.service, compute_units_per_relay=ComputeUnits(1))))
-    chain.apply(claim)
-    (settled, _) = settle(chain, claim)
-    assert settled.settled == 30_000
-
-
-def test_a_supplier_that_dropped_the_service_is_not_paid():
-    chain = open_chain()
-    chain.apply(AddService(OWNER, replace(WORLD.service, id="other")))
-    claim = claimable(chain)
-    chain.apply(claim)
-    chain.apply(stake_supplier(services=(replace(CONFIG, service_id="other"),)))
-    supply = chain.sum_balances()
-    (discarded,) = settle(chain, claim)
-    assert isinstance(discarded, ClaimDiscarded)
-    assert discarded.claimed == 30_000
-    assert chain.sum_balances() == supply
-    assert list(chain.state.claims.items()) == []
-
-
-def test_an_application_that_falls_below_the_least_stake_leaves():
-    world = replace(WORLD, application_stake=Upokt(1_020_000))
-    chain = open_chain(world=world)
-    claim = claimable(chain)
-    chain.apply(claim)
-    end = None
-    height = compute_settlement_height(claim.header.height_end, chain.params.shared)
-    chain.go_to(height)
-    end = session_end(chain)
-    chain.end_block()
-    assert application(chain).stake == 990_000
-    assert application(chain).unstake_session_end_height == end
-
-
-def test_a_claim_that_needed_a_proof_costs_the_supplier():
-    penalty = MINIMAL.proof.proof_missing_penalty
-    world = replace(WORLD, supplier_stake=Upokt(MINIMAL.supplier.min_stake + penalty - 1))
-    chain = open_chain(world=world)
-    claim = claimable(chain)
-    chain.apply(claim)
-    stake, supply = application(chain).stake, chain.sum_balances()
-    chain.go_to(compute_settlement_height(claim.header.height_end, MINIMAL.shared))
-    expired, changed = settle_claims(chain.state, chain.context, lambda _claim: ProofVerdict.MISSING)
-    assert isinstance(expired, ClaimExpired)
-    assert isinstance(changed, SupplyChanged)
-    assert (expired.reason, expired.slashed, expired.claimed) == ("PROOF_MISSING", penalty, 30_000)
-    assert (changed.burned, changed.minted) == (penalty, 0)
-    assert chain.sum_balances() == supply - penalty == changed.supply
-    assert supplier(chain).stake == world.supplier_stake - penalty
-    # Below the least stake it leaves: its config ends with the session.
-    assert supplier(chain).unstake_session_end_height != 0
-    assert all(update.height_deactivation != 0 for update in supplier(chain).config_history)
-    assert application(chain).stake == stake
-
-
-def test_a_slash_that_leaves_enough_leaves_the_supplier_staked():
-    chain = open_chain()
-    claim = claimable(chain)
-    chain.apply(claim)
-    chain.go_to(compute_settlement_height(claim.header.height_end, MINIMAL.shared))
-    expired, _ = settle_claims(chain.state, chain.context, lambda _claim: ProofVerdict.INVALID)
-    assert isinstance(expired, ClaimExpired)
-    assert expired.reason == "PROOF_INVALID"
-    assert supplier(chain).stake == WORLD.supplier_stake - expired.slashed
-    assert supplier(chain).unstake_session_end_height == 0
-
-
-HASTY = replace(
-    MINIMAL,
-    shared=replace(
-        MINIMAL.shared, application_unbonding_period_sessions=1, supplier_unbonding_period_sessions=1
-    ),
-)
-"""Stakes are given back before the claims on them are settled."""
-
-
-@pytest.mark.parametrize(
-    "leave", [UnstakeApplication(APP), UnstakeSupplier(SUPPLIER, SUPPLIER)], ids=["application", "supplier"]
-)
-def test_a_claim_on_somebody_who_is_gone_is_discarded(leave: Message):
-    chain = open_chain(HASTY)
-    chain.go_to(session_end(chain) + 2)
-    session = chain.session(APP, "text", chain.height - 1)
-    assert session is not None
-    window = compute_claim_window(session.header.height_end, HASTY.shared)
-    chain.go_to(window.open - 4)
-    chain.apply(leave)
-    chain.go_to(window.open)
-    claim = CreateClaim(SUPPLIER, session.header, make_root(ComputeUnits(3000), 1))
-    chain.apply(claim)
-    supply = chain.sum_balances()
-    events = settle(chain, claim)
-    (discarded,) = events
-    assert isinstance(discarded, ClaimDiscarded)
-    assert discarded.claimed == 3000
-    assert chain.sum_balances() == supply
-
-
-# --- parameters by height ---
-
-
-def test_a_session_keeps_the_parameters_of_its_heights():
-    chain = open_chain()
-    claim = claimable(chain)
-    # From the next session on a compute unit costs twice as much, and windows are longer.
-    dearer = replace(
-        MINIMAL.shared, compute_units_to_tokens_multiplier=2_000_000, proof_window_close_offset_blocks=3
-    )
-    later = replace(chain.params, shared=dearer)
-    change = Height(session_end(chain) + 1)
-    chain.state.params.put(height_key(change), later)
-    assert params_at(chain.state, Height(change - 1)).shared == MINIMAL.shared
-    assert params_at(chain.state, change).shared == dearer
-    (created,) = chain.apply(claim)
-    assert isinstance(created, ClaimCreated)
-    assert created.claimed == 30_000
-    (settled, _) = settle(chain, claim)
-    assert settled.settled == 30_000
-    second = claimable(chain)
-    (created,) = chain.apply(second)
-    assert isinstance(created, ClaimCreated)
-    assert created.claimed == 60_000
-    end = second.header.height_end
-    assert compute_settlement_height(end, dearer) == end + 15
-    assert all(not isinstance(event, ClaimSettled) for event in chain.go_to(end + 15))
-    (settled, _) = chain.end_block()
-    assert isinstance(settled, ClaimSettled)
-    assert settled.settled == 60_000
-
-
-# --- difficulty ---
-
-
-def test_two_settlements_in_one_session_move_one_target():
-    params = replace(MINIMAL, service=replace(MINIMAL.service, target_num_relays=5))
-    chain = open_chain(params)
-    claim = claimable(chain, relays=10)
-    chain.apply(claim)
-    settled = [event for event in settle(chain, claim) if isinstance(event, ClaimSettled)]
-    update_difficulties(chain.state, settled, chain.context)
-    history = chain.state.difficulties.get("text")
-    assert history is not None
-    assert [(change.height, change.num_relays_ema) for change in history.changes] == [
-        (session_end(chain) + 1, 10)
+    chain.apply(AddService(OWNER, replace(WORLD.service, id="second")))
+    chain.go_to(session_end(chain) + 1)
+    start = session_end(chain) + 1
+    for service_id in ("second", "text", "text"):
+        config = replace(CONFIG, service_id=service_id)
+        chain.apply(StakeSupplier(SUPPLIER, SUPPLIER, SUPPLIER, None, (config,)))
+    spans = [
+        (update.config.service_id, update.height_activation, update.height_deactivation)
+        for update in supplier(chain).config_history
     ]
-
-
-def test_few_relays_leave_the_base_target():
-    chain = open_chain()
-    claim = claimable(chain)
-    chain.apply(claim)
-    settle(chain, claim)
-    assert difficulty_target_at(chain.state, "text", Height(chain.height + 100)) == BASE_TARGET
-    history = chain.state.difficulties.get("text")
-    assert history is not None
-    assert [change.num_relays_ema for change in history.changes] == [10]
-
-
-def test_many_relays_make_the_next_sessions_harder():
-    params = replace(MINIMAL, service=replace(MINIMAL.service, target_num_relays=5))
-    chain = open_chain(params)
-    first = claimable(chain, relays=10)
-    chain.apply(first)
-    settle(chain, first)
-    # Settled with block 21, the first of its session: the new target holds from the next session on.
-    start = Height(compute_session_end(Height(chain.height - 1), MINIMAL.shared) + 1)
-    assert difficulty_target_at(chain.state, "text", Height(start - 1)) == BASE_TARGET
-    half = (int.from_bytes(BASE_TARGET, "big") * 5 // 10).to_bytes(32, "big")
-    assert difficulty_target_at(chain.state, "text", start) == half
-    second = claimable(chain, relays=30)
-    chain.apply(second)
-    settle(chain, second)
-    # (30 + 9 x 10) / 10 = 12.
-    twelfth = (int.from_bytes(BASE_TARGET, "big") * 5 // 12).to_bytes(32, "big")
-    assert difficulty_target_at(chain.state, "text", Height(chain.height + 4)) == twelfth
-    assert difficulty_target_at(chain.state, "text", start) == half
-
-
-# --- what is forgotten ---
-
-
-def test_the_seeds_of_settled_sessions_are_forgotten(chain: PureChain):
-    claim = claimable(chain)
-    shared = chain.params.shared
-    start = claim.header.height_start
-    last = compute_settlement_height(claim.header.height_end, shared) + shared.num_blocks_per_session
-    chain.go_to(last + 1)
-    assert chain.session(APP, "text", start) is not None
-    chain.end_block()
-    assert chain.session(APP, "text", start) is None
-    kept = len(list(chain.state.block_hashes.items()))
-    assert kept <= (last - start) // shared.num_blocks_per_session + 2
-    assert chain.state.block_hashes.get(height_key(start)) is None
+    assert spans == [("text", start, 0), ("second", start, start), ("text", start - 4, start)]

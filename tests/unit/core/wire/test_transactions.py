@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+import struct
+from datetime import UTC, datetime
+from fractions import Fraction
 
 import pytest
 from google.protobuf.any_pb2 import Any as AnyProto
 
+from joey.core.protocol.governance import make_update_params
+from joey.core.protocol.params import MAINNET
 from joey.core.units import ComputeUnits, Height, Upokt
 from joey.core.wire.gogo import marshal
+from joey.core.wire.governance_codec import GOVERNED_MODULES
 from joey.core.wire.message_codec import TYPE_URLS, decode_message, encode_message
 from joey.core.wire.messages import (
     AddService,
+    CoinValue,
     CreateClaim,
     DelegateToGateway,
     Message,
     Send,
+    SharesValue,
     StakeApplication,
     StakeGateway,
     StakeSupplier,
+    SubmitProof,
+    TransferApplication,
+    TransferService,
     UndelegateFromGateway,
     UnstakeApplication,
     UnstakeGateway,
     UnstakeSupplier,
+    UpdateGatewayMetadata,
+    UpdateParam,
 )
 from joey.core.wire.proto import application_tx_pb2, bank_tx_pb2, coin_pb2, shared_pb2, tx_pb2
 from joey.core.wire.session import (
@@ -48,6 +61,8 @@ CONFIG = ServiceConfig(
     "text", (SupplierEndpoint("http://localhost:1", RpcType.JSON_RPC),), (RevenueShare(ME, 100),)
 )
 
+SHARES = SharesValue(Fraction(1, 10), Fraction(0), Fraction(4, 5), Fraction(1, 10), Fraction(0))
+
 MESSAGES: tuple[Message, ...] = (
     Send(ME, YOU, Upokt(10**18)),
     StakeApplication(ME, Upokt(5), "text"),
@@ -63,6 +78,25 @@ MESSAGES: tuple[Message, ...] = (
     DelegateToGateway(ME, YOU),
     UndelegateFromGateway(ME, YOU),
     CreateClaim(ME, HEADER, b"\x01" * 48),
+    SubmitProof(ME, HEADER, b"proof"),
+    TransferApplication(ME, YOU),
+    TransferService(ME, "text", YOU),
+    UpdateGatewayMetadata(ME, b"{}"),
+    UpdateGatewayMetadata(ME, None),
+    *(make_update_params(ME, getattr(MAINNET, module)) for module in GOVERNED_MODULES),
+    UpdateParam(ME, "shared", "num_blocks_per_session", 20),
+    UpdateParam(ME, "shared", "nothing", "text"),
+    UpdateParam(ME, "shared", "nothing", b"bytes"),
+    UpdateParam(ME, "shared", "nothing", None),
+    UpdateParam(ME, "session", "num_suppliers_per_session", 0),
+    UpdateParam(ME, "proof", "proof_request_probability", Fraction(1, 100)),
+    UpdateParam(ME, "proof", "proof_missing_penalty", CoinValue(Upokt(0))),
+    UpdateParam(ME, "tokenomics", "dao_reward_address", YOU),
+    UpdateParam(ME, "tokenomics", "mint_allocation_percentages", SHARES),
+    UpdateParam(ME, "service", "target_num_relays", 2**64 - 1),
+    UpdateParam(ME, "application", "min_stake", CoinValue(Upokt(1))),
+    UpdateParam(ME, "supplier", "staking_fee", CoinValue(Upokt(1))),
+    UpdateParam(ME, "gateway", "min_stake", CoinValue(Upokt(1))),
 )
 
 
@@ -90,7 +124,14 @@ def test_type_urls_are_the_networks():
         "/pocket.supplier.MsgUnstakeSupplier",
         "/pocket.service.MsgAddService",
         "/pocket.proof.MsgCreateClaim",
+        "/pocket.proof.MsgSubmitProof",
+        "/pocket.application.MsgTransferApplication",
+        "/pocket.service.MsgTransferService",
+        "/pocket.gateway.MsgUpdateGatewayMetadata",
+        *(f"/pocket.{module}.MsgUpdateParams" for module in GOVERNED_MODULES),
+        *(f"/pocket.{module}.MsgUpdateParam" for module in GOVERNED_MODULES),
     }
+    assert len(GOVERNED_MODULES) == 8
 
 
 def test_an_empty_service_is_written_all_the_same():
@@ -99,8 +140,8 @@ def test_an_empty_service_is_written_all_the_same():
 
 
 def test_unknown_messages_are_refused():
-    with pytest.raises(ValueError, match=r"MsgSubmitProof"):
-        decode_message("/pocket.proof.MsgSubmitProof", b"")
+    with pytest.raises(ValueError, match=r"MsgNothing"):
+        decode_message("/pocket.proof.MsgNothing", b"")
     with pytest.raises(ValueError):
         decode_message("/cosmos.bank.v1beta1.MsgSend", b"\xff")
 
@@ -194,8 +235,6 @@ def change(raw: bytes, what: str) -> bytes:
     match what:
         case "no message":
             del body.messages[:]
-        case "unordered":
-            body.unordered = True
         case "unknown message":
             body.messages[0].type_url = "/pocket.nothing.Msg"
         case "no signature":
@@ -215,7 +254,6 @@ def change(raw: bytes, what: str) -> bytes:
     "what",
     [
         "no message",
-        "unordered",
         "unknown message",
         "no signature",
         "other mode",
@@ -252,3 +290,142 @@ def test_an_any_of_ours_is_an_any_of_theirs():
     type_url, value = encode_message(UnstakeGateway(ME))
     packed = AnyProto(type_url=type_url, value=value)
     assert packed.value == b"\x0a" + bytes([len(ME)]) + ME.encode()
+
+
+# --- the network's bytes, written here by field number alone ---
+
+
+def number(value: int) -> bytes:
+    """Return a varint."""
+    more, low = divmod(value, 128)
+    return bytes([low | 0x80]) + number(more) if more else bytes([low])
+
+
+def part(field: int, value: int | str | bytes) -> bytes:
+    """Return a field: a varint, or what is written with its length."""
+    if isinstance(value, int):
+        return number(field << 3) + number(value)
+    data = value.encode() if isinstance(value, str) else value
+    return number(field << 3 | 2) + number(len(data)) + data
+
+
+def test_every_part_of_a_transaction_is_where_the_network_looks_for_it():
+    time = datetime(2026, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
+    raw = sign_transaction(
+        [Send(ME, YOU, Upokt(7))], KEY, chain_id="pocket", account_number=4, sequence=0,
+        timeout_height=Height(300), fee=Upokt(170), gas_limit=170_000_000, memo="for relays",
+        unordered=True, timeout_time=time,
+    )  # fmt: skip
+    payment = part(1, ME) + part(2, YOU) + part(3, part(1, "upokt") + part(2, "7"))
+    body = (
+        part(1, part(1, "/cosmos.bank.v1beta1.MsgSend") + part(2, payment))
+        + part(2, "for relays")
+        + part(3, 300)
+        + part(4, 1)
+        + part(5, part(1, int(time.timestamp())) + part(2, 890_123_000))
+    )
+    key = part(1, "/cosmos.crypto.secp256k1.PubKey") + part(2, part(1, KEY.public_key))
+    fee = part(1, part(1, "upokt") + part(2, "170")) + part(2, 170_000_000)
+    auth_info = part(1, part(1, key) + part(2, part(1, part(1, 1)))) + part(2, fee)
+    document = part(1, body) + part(2, auth_info) + part(3, "pocket") + part(4, 4)
+    assert raw == part(1, body) + part(2, auth_info) + part(3, KEY.sign(document))
+    transaction = decode_transaction(raw)
+    assert transaction.timeout_time == time
+    assert transaction.timeout_nanoseconds == int(time.timestamp()) * 10**9 + 890_123_000
+    assert (transaction.fee, transaction.gas_limit, transaction.memo) == (170, 170_000_000, "for relays")
+    assert (transaction.unordered, transaction.timeout_height) == (True, 300)
+    assert transaction.size == len(raw)
+
+
+def test_every_part_of_a_parameter_message_is_where_the_network_looks_for_it():
+    half = struct.pack("<d", 0.5)
+    assert encode_message(UpdateParam(ME, "proof", "p", Fraction(1, 2)))[1] == (
+        part(1, ME) + part(2, "p") + number(8 << 3 | 1) + half
+    )
+    assert encode_message(UpdateParam(ME, "shared", "p", 9))[1] == part(1, ME) + part(2, "p") + part(6, 9)
+    coin = part(1, "upokt") + part(2, "9")
+    for module, field in (("application", 4), ("supplier", 3), ("gateway", 3), ("service", 3), ("proof", 9)):
+        wire = encode_message(UpdateParam(ME, module, "p", CoinValue(Upokt(9))))[1]
+        assert wire == part(1, ME) + part(2, "p") + part(field, coin)
+    for module, field in (("application", 3), ("session", 3), ("service", 4)):
+        wire = encode_message(UpdateParam(ME, module, "p", 9))[1]
+        assert wire == part(1, ME) + part(2, "p") + part(field, 9)
+    whole = make_update_params(ME, MAINNET.gateway)
+    assert encode_message(whole)[1] == (
+        part(1, ME) + part(2, part(1, part(1, "upokt") + part(2, "5000000000")))
+    )
+
+
+def test_a_module_carries_only_its_own_kinds_of_values():
+    with pytest.raises(ValueError, match="as_float"):
+        encode_message(UpdateParam(ME, "shared", "p", Fraction(1, 2)))
+    with pytest.raises(ValueError, match="no value"):
+        encode_message(UpdateParam(ME, "shared", "p", 0.5))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no module"):
+        encode_message(UpdateParam(ME, "nothing", "p", 1))
+
+
+def test_parameters_that_nobody_knows_travel_through():
+    unknown = part(99, "later")
+    message = make_update_params(ME, MAINNET.shared)
+    wire = part(1, ME) + part(2, message.params + unknown)
+    read = decode_message("/pocket.shared.MsgUpdateParams", wire)
+    assert encode_message(read)[1] == wire
+
+
+SENT = sign(MESSAGES[0])
+
+
+def reassemble(*, body: bytes = b"", auth_info: bytes = b"", raw: bytes = b"") -> bytes:
+    """Return the transaction with bytes behind its parts."""
+    wire = tx_pb2.TxRaw.FromString(SENT)
+    wire.body_bytes += body
+    wire.auth_info_bytes += auth_info
+    return wire.SerializeToString() + raw
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        reassemble(raw=b"\x00"),
+        reassemble(raw=part(9, "more")),
+        reassemble(raw=part(1, "another body")),
+        reassemble(body=part(9, "critical")),
+        reassemble(auth_info=part(9, "critical")),
+        reassemble(auth_info=part(1025, "not critical, but not in a body")),
+        reassemble(body=part(2, b"\xff\xfe")),
+        reassemble(body=part(5, part(1, 2**63))),
+        reassemble(body=part(5, part(1, 5) + part(2, 10**9))),
+        reassemble(auth_info=part(2, part(1, part(1, "upokt") + part(2, "9" * 5000)))),
+        reassemble(auth_info=part(2, part(1, part(1, "upokt") + part(2, str(2**256))))),
+        reassemble(auth_info=part(2, part(1, part(1, "upokt") + part(2, "1")) * 2)),
+        reassemble(auth_info=part(2, part(1, part(1, "usd") + part(2, "1")))),
+        reassemble(auth_info=part(1, part(2, part(2, part(1, b""))))),
+    ],
+)
+def test_malformed_transactions_are_a_value_error(raw: bytes):
+    with pytest.raises(ValueError):
+        decode_transaction(raw)
+
+
+def test_additions_to_a_body_that_are_not_critical_are_let_pass():
+    transaction = decode_transaction(reassemble(body=part(1025, "an addition")))
+    assert not transaction.is_extended
+    assert decode_transaction(reassemble(body=part(1023, part(1, "/x.Y")))).is_extended
+    assert not decode_transaction(reassemble(body=part(2047, part(1, "/x.Y")))).is_extended
+
+
+def test_who_pays_the_fee_must_sign():
+    transaction = decode_transaction(reassemble(auth_info=part(2, part(3, YOU) + part(4, ME))))
+    assert transaction.required_signers == (ME, YOU)
+    assert transaction.fee_granter == ME
+
+
+def test_a_timeout_in_the_first_second_of_1970_is_none():
+    assert decode_transaction(reassemble(body=part(5, part(2, 5)))).timeout_time is None
+
+
+def test_a_kind_of_endpoint_that_nobody_knows_survives():
+    odd = ServiceConfig("text", (SupplierEndpoint("http://localhost:1", 77),))
+    message = StakeSupplier(ME, ME, ME, None, (odd,))
+    assert decode_message(*encode_message(message)) == message

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,12 +19,11 @@ from joey.adapters.chains.local import LocalChain, read_genesis
 from joey.core.errors import ChainUnavailable, ConfigError, TransactionRejected
 from joey.core.protocol.events import ClaimCreated, ClaimSettled, SupplyChanged
 from joey.core.protocol.genesis import compute_genesis_hash
-from joey.core.protocol.params import MINIMAL
-from joey.core.protocol.windows import compute_claim_window, compute_settlement_height
+from joey.core.protocol.rows import encode_row
 from joey.core.units import ComputeUnits, Height, Upokt
-from joey.core.wire.messages import AddService, CreateClaim, Send
-from joey.core.wire.transactions import compute_transaction_hash, sign_transaction
-from joey.testing.settlements import make_root
+from joey.core.wire.messages import AddService, Send
+from joey.ports.chain import Block, IncludedTransaction
+from joey.testing.histories import play_chain, read_hashes
 from joey.testing.worlds import World, make_genesis, make_key
 
 pytestmark = pytest.mark.anyio
@@ -49,37 +49,9 @@ def pay(amount: int = 1) -> Send:
 
 
 async def play(chain: LocalChain, *, until: int = 40) -> list[bytes]:
-    """Stake, claim and settle; return the hash of every block from the first one on."""
-    if await chain.service(WORLD.service.id) is None:
-        await WORLD.stake(chain.submit)
-    head = await chain.head()
-    while head.height < until:
-        start = head.height - 12
-        if start >= 9 and start % 4 == 1:
-            await claim_session(chain, start)
-        else:
-            await chain.make_block()
-        head = await chain.head()
+    """Let the world live up to a height; return the hash of every block from the first one on."""
+    await play_chain(chain, WORLD, until=until)
     return await read_hashes(chain, until)
-
-
-async def claim_session(chain: LocalChain, start: int) -> None:
-    session = await chain.session(KEY.address, WORLD.service.id, Height(start))
-    assert session is not None
-    window = compute_claim_window(session.header.height_end, MINIMAL.shared)
-    assert (await chain.head()).height + 1 in window
-    supplier = make_key(WORLD.suppliers[0])
-    root = make_root(ComputeUnits(3000), start)
-    await chain.submit([CreateClaim(supplier.address, session.header, root)], supplier)
-
-
-async def read_hashes(chain: LocalChain, until: int) -> list[bytes]:
-    hashes = []
-    for height in range(1, until + 1):
-        block = await chain.block(Height(height))
-        assert block is not None
-        hashes.append(block.hash)
-    return hashes
 
 
 async def test_the_first_block_is_the_genesis():
@@ -110,19 +82,50 @@ async def test_equal_histories_have_equal_hashes_and_others_do_not(tmp_path: Pat
         await chain.aclose()
 
 
+def prefix(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + data
+
+
+def hash_as_documented(
+    before: Block, block: Block, included: Sequence[IncludedTransaction], changes: Sequence[bytes]
+) -> bytes:
+    """Hash a block whose transactions have no events, as production.py says."""
+    names = hashlib.sha256(b"".join(bytes.fromhex(one.hash) for one in included))
+    results = hashlib.sha256()
+    for one in included:
+        for number in (one.code, one.gas_wanted, one.gas_used):
+            results.update(number.to_bytes(8, "big"))
+        results.update(prefix(one.codespace.encode()) + prefix(one.log.encode()))
+    microseconds = int(block.time.timestamp()) * 10**6
+    whole = before.hash + block.height.to_bytes(8, "big") + microseconds.to_bytes(8, "big")
+    rows = hashlib.sha256(b"".join(map(prefix, changes)))
+    return hashlib.sha256(whole + names.digest() + results.digest() + rows.digest()).digest()
+
+
 async def test_the_hash_covers_what_it_says():
     chain = await LocalChain.open(None, GENESIS)
     first = await chain.head()
-    empty = hashlib.sha256().digest()
     block = await chain.make_block()
-    # Block 2 changes one row: the hash of block 1, with which a session began.
-    key = b"%020d" % 1
-    row = b'{"hash":"%s"}' % first.hash.hex().encode()
-    changes = b"".join(len(part).to_bytes(4, "big") + part for part in (b"block_hashes", key, row))
-    microseconds = int(block.time.timestamp()) * 10**6
-    whole = first.hash + (2).to_bytes(8, "big") + microseconds.to_bytes(8, "big")
-    assert block.hash == hashlib.sha256(whole + empty + hashlib.sha256(changes).digest()).digest()
+    # Block 2 changes one row: the hash of block 1.
+    changes = [b"block_hashes", b"%020d" % 1, b'{"hash":"%s"}' % first.hash.hex().encode()]
+    assert block.hash == hash_as_documented(first, block, (), changes)
     assert first.hash != compute_genesis_hash(GENESIS)
+    await chain.aclose()
+
+
+async def test_the_hash_covers_what_became_of_transactions():
+    chain = await LocalChain.open(None, GENESIS, instant=True)
+    before = await chain.make_block()
+    with pytest.raises(TransactionRejected):
+        await chain.submit([pay(10**18)], KEY)
+    block = await chain.head()
+    included = await chain.transactions(block.height)
+    assert [one.code for one in included] == [5]
+    state, _ = await chain.state_at()
+    row = encode_row(state.accounts.get(KEY.address))
+    changes = [b"accounts", KEY.address.encode(), row, b"block_hashes", b"%020d" % 2]
+    changes.append(b'{"hash":"%s"}' % before.hash.hex().encode())
+    assert block.hash == hash_as_documented(before, block, included, changes)
     await chain.aclose()
 
 
@@ -278,46 +281,6 @@ async def test_one_block_takes_many_transactions_of_one_account():
     await chain.aclose()
 
 
-async def test_those_behind_a_refused_transaction_go_into_the_next_block():
-    chain = await LocalChain.open(None, GENESIS)
-    outcomes: dict[int, object] = {}
-
-    async def submit(amount: int) -> None:
-        try:
-            outcomes[amount] = (await chain.submit([pay(amount)], KEY)).height
-        except TransactionRejected as refusal:
-            outcomes[amount] = refusal.fields["tx_code"]
-
-    async with anyio.create_task_group() as tasks:
-        for amount in (1, 10**18, 2, 3):
-            tasks.start_soon(submit, amount)
-            await anyio.wait_all_tasks_blocked()
-        await chain.make_block()
-        await anyio.wait_all_tasks_blocked()
-        await chain.make_block()
-    assert outcomes == {1: 2, 10**18: 5, 2: 3, 3: 3}
-    await chain.aclose()
-
-
-async def test_signing_anew_has_an_end(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("joey.adapters.chains.local.chain._SIGN_ATTEMPTS_MAX", 1)
-    chain = await LocalChain.open(None, GENESIS)
-    codes: list[object] = []
-
-    async def submit(amount: int) -> None:
-        with pytest.raises(TransactionRejected) as refusal:
-            await chain.submit([pay(amount)], KEY)
-        codes.append(refusal.value.fields["tx_code"])
-
-    async with anyio.create_task_group() as tasks:
-        for amount in (10**18, 1):
-            tasks.start_soon(submit, amount)
-            await anyio.wait_all_tasks_blocked()
-        await chain.make_block()
-    assert codes == [5, 32]
-    await chain.aclose()
-
-
 async def test_a_submitter_that_leaves_has_sent_all_the_same():
     chain = await LocalChain.open(None, GENESIS)
     with anyio.move_on_after(0) as scope:
@@ -325,26 +288,6 @@ async def test_a_submitter_that_leaves_has_sent_all_the_same():
     assert scope.cancelled_caught
     await chain.make_block()
     assert await chain.balance(STRANGER) == 1
-    await chain.aclose()
-
-
-async def test_raw_transactions():
-    chain = await LocalChain.open(None, GENESIS)
-    numbers = {address: number for number, address in enumerate(sorted(GENESIS.balances))}
-    raw = sign_transaction(
-        [pay()], KEY, chain_id="joey-test", account_number=numbers[KEY.address], sequence=0
-    )
-    with pytest.raises(TransactionRejected) as refusal:
-        await chain.submit_transaction(b"\xff")
-    assert (refusal.value.fields["codespace"], refusal.value.fields["tx_code"]) == ("sdk", 2)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(chain.submit_transaction, raw)
-        await anyio.wait_all_tasks_blocked()
-        with pytest.raises(TransactionRejected, match="waits already"):
-            await chain.submit_transaction(raw)
-        await chain.make_block()
-    assert await chain.transaction(compute_transaction_hash(raw)) == raw
-    assert await chain.transaction("00" * 32) is None
     await chain.aclose()
 
 
@@ -358,19 +301,6 @@ async def test_what_cannot_be_written_is_refused():
         assert (refusal.value.fields["codespace"], refusal.value.fields["tx_code"]) == ("sdk", 2)
     with pytest.raises(TransactionRejected):
         await chain.submit([], owner)
-    await chain.aclose()
-
-
-async def test_the_mempool_is_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("joey.adapters.chains.local.mempool._WAITING_MAX", 2)
-    chain = await LocalChain.open(None, GENESIS)
-    async with anyio.create_task_group() as tasks:
-        for amount in (1, 2):
-            tasks.start_soon(chain.submit, [pay(amount)], KEY)
-        await anyio.wait_all_tasks_blocked()
-        with pytest.raises(ChainUnavailable, match="2 transactions wait"):
-            await chain.submit([pay(3)], KEY)
-        await chain.make_block()
     await chain.aclose()
 
 
@@ -409,7 +339,7 @@ async def test_blocks_come_by_the_clock_at_an_interval_that_can_change():
 
 async def test_a_slow_follower_misses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # Blocks that are no longer in memory come from the file.
-    monkeypatch.setattr("joey.adapters.chains.local.chain._RECENT_BLOCKS", 3)
+    monkeypatch.setattr("joey.adapters.chains.local.archive._RECENT_BLOCKS", 3)
     chain = await LocalChain.open(tmp_path / "chain.db", GENESIS, instant=True)
     await chain.submit([pay()], KEY)
     async with aclosing(chain.follow()) as blocks:
@@ -423,24 +353,8 @@ async def test_a_slow_follower_misses_nothing(tmp_path: Path, monkeypatch: pytes
     await chain.aclose()
 
 
-async def test_a_forgotten_session_is_said_to_be():
-    chain = await LocalChain.open(None, GENESIS, instant=True)
-    await WORLD.stake(chain.submit)
-    head = (await chain.head()).height
-    last = compute_settlement_height(Height(8), MINIMAL.shared) + 4
-    while head < last:
-        head = (await chain.make_block()).height
-    assert await chain.session(KEY.address, "text", Height(5)) is None  # staked during that session
-    await chain.make_block()
-    with pytest.raises(ChainUnavailable, match="forgotten"):
-        await chain.session(KEY.address, "text", Height(5))
-    with pytest.raises(ChainUnavailable, match="ahead"):
-        await chain.session(KEY.address, "text", Height(last + 100))
-    await chain.aclose()
-
-
 async def test_the_session_cache_is_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("joey.adapters.chains.local.chain._RECENT_SESSIONS", 2)
+    monkeypatch.setattr("joey.adapters.chains.local.reading._RECENT_SESSIONS", 2)
     chain = await LocalChain.open(None, GENESIS, instant=True)
     await WORLD.stake(chain.submit)
     while (await chain.head()).height < 13:
@@ -469,7 +383,7 @@ async def test_gateways_and_services_can_be_read():
 async def test_a_full_disk_makes_the_chain_stand_still_and_not_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
-    caplog.set_level(logging.INFO, "joey.adapters.chains.local.chain")
+    caplog.set_level(logging.INFO, "joey.adapters.chains.local.making")
     path = tmp_path / "chain.db"
     chain = await LocalChain.open(path, GENESIS)
     blocker = sqlite3.connect(path)

@@ -1,0 +1,46 @@
+"""`joey gateway`: the portal alone, on a chain that it knows by address."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import anyio
+import click
+
+from joey.cli.config import find_config
+from joey.cli.running import LOG_LEVEL, Progress, prepare_logging, run_until_stopped
+from joey.config import read_config
+from joey.telemetry import log_outcome
+from joey.wiring.folder import open_folder
+from joey.wiring.portal import open_portal
+
+__all__ = ["gateway"]
+
+
+@click.command()
+@click.option("--config", "config_path", type=click.Path(path_type=Path), help="A joey.toml [the one here].")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("joey-gateway"),
+    show_default=True,
+    help="Keep tenants and usage in this folder.",
+)
+@LOG_LEVEL
+def gateway(config_path: Path | None, data: Path, log_level: str) -> None:
+    """Serve the OpenAI-compatible API for applications that delegate to this gateway.
+
+    Needs [chain] kind = "shannon" with addresses, [gateway] key, and an application for each offer.
+    Prints a line with its URL once it serves. SIGTERM finishes what runs, then stops.
+    """
+    prepare_logging(log_level)
+    config = read_config(find_config(config_path), os.environ)
+
+    async def work(progress: Progress) -> None:
+        async with open_portal(config, folder, progress, log_outcome) as url:
+            click.echo(f"gateway ready at {url}/v1")
+            await anyio.sleep_forever()
+
+    with open_folder(data) as folder:
+        run_until_stopped(work)
