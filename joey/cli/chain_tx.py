@@ -7,6 +7,7 @@ import hashlib
 import click
 
 from joey.cli.chain_options import ChainPlace, chain_options, run_on_chain
+from joey.cli.lazy import LazyGroup
 from joey.cli.printing import JSON, Document, describe, print_document, print_pairs, print_table
 from joey.cli.sending import Sending, send_proposal, sending_options
 from joey.core.crypto.keys import is_address
@@ -57,7 +58,14 @@ class _Address(click.ParamType[str]):
 _AMOUNT, _ADDRESS = _Amount(), _Address()
 
 
-@click.group()
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "gateway-card": "joey.cli.chain_governing:gateway_card",
+        "update-param": "joey.cli.chain_governing:update_param",
+        "update-params": "joey.cli.chain_governing:update_params",
+    },
+)
 def tx() -> None:
     """Send a transaction: each shows what it does and costs, and asks. Or show one that was sent."""
 

@@ -45,9 +45,9 @@ _REFUSALS = {
 }
 
 
-def make_json(body: object) -> Response:
-    """Return a success with a JSON body."""
-    return Response(200, [_JSON], json.dumps(body, separators=(",", ":")).encode())
+def make_json(body: object, status: int = 200) -> Response:
+    """Return a response with a JSON body, a success unless another status is given."""
+    return Response(status, [_JSON], json.dumps(body, separators=(",", ":")).encode())
 
 
 def make_failure(error: JoeyError) -> Response:

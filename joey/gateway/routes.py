@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from urllib.parse import unquote
 
 from joey import __version__
-from joey.core.errors import ChainUnavailable, JoeyError, MethodNotAllowed, NoSupplierLeft, NotFound
+from joey.core.errors import JoeyError, MethodNotAllowed, NoSupplierLeft, NotFound
 from joey.core.offers.offer import ServiceOffer
 from joey.core.openai.requests import CHAT_COMPLETIONS, COMPLETIONS
 from joey.gateway.access import Access
@@ -106,10 +106,11 @@ class Routes:
         return describe_models(offers, self._created_s)
 
     def _tell_health(self) -> Response:
-        height = self._sessions.height
-        if height is None:
-            raise ChainUnavailable("the chain is not followed")
-        return make_json({"status": "ok", "version": __version__, "height": height})
+        fault = self._sessions.find_fault()
+        body = {"version": __version__, "height": self._sessions.height}
+        if fault is not None:
+            return make_json({"status": "stale", "reason": fault, **body}, 503)
+        return make_json({"status": "ok", **body})
 
     async def _create(self, request: ServerRequest, tenant: Tenant) -> Response:
         order = self._dispatcher.admit(request.path, request.body)

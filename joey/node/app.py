@@ -210,15 +210,18 @@ class Node:
             for supplier in self._suppliers.values()
             for service in supplier.services
         }
-        ready = self._head.is_live and all(engines.values())
+        chain_fault = self._head.find_fault()
+        reasons = [] if chain_fault is None else [chain_fault]
+        reasons += [f"the engine of {name} is not healthy" for name, well in engines.items() if not well]
         body = {
-            "ready": ready,
+            "ready": not reasons,
+            "reasons": reasons,
             "height": self._head.height,
-            "chain": self._head.is_live,
+            "chain": chain_fault is None,
             "engines": engines,
             "relays": dict(self.counts),
         }
-        return _answer_json(200 if ready else 503, body)
+        return _answer_json(503 if reasons else 200, body)
 
 
 def _name_attempts(relays: Sequence[LoggedRelay]) -> list[bytes]:

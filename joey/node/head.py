@@ -13,6 +13,7 @@ from joey.core.errors import ChainUnavailable
 from joey.core.protocol.params import SharedParams
 from joey.core.units import Height
 from joey.ports.chain import Chain
+from joey.relaying.pulse import Pulse
 
 __all__ = ["Head"]
 
@@ -24,7 +25,7 @@ _RETRY_S = 1.0
 class Head:
     """Follows the chain. `height` is 0 before the first block is known.
 
-    While the chain does not answer, the last height known stays in force and `is_live` is false.
+    While the chain does not answer, the last height known stays in force and `find_fault` says so.
     """
 
     def __init__(self, chain: Chain) -> None:
@@ -33,8 +34,9 @@ class Head:
         self._grew = anyio.Event()
         self._ends: dict[anyio.CancelScope, Height] = {}
         self._asking: anyio.Event | None = None
+        self._pulse = Pulse()
+        self._is_followed = False
         self.height = Height(0)
-        self.is_live = False
 
     @property
     def shared(self) -> SharedParams:
@@ -42,19 +44,24 @@ class Head:
         assert self._shared is not None
         return self._shared
 
+    def find_fault(self) -> str | None:
+        """Return why `height` may be behind the chain's; `None` while nothing speaks for that."""
+        return self._pulse.find_fault() if self._is_followed else "the chain does not answer"
+
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Follow until cancelled; started once the first block is known."""
         while True:
             try:
                 async for block in self._chain.follow():
                     await self._take(block.height)
-                    if not self.is_live and self.height:
-                        self.is_live = True
+                    self._pulse.take(block)
+                    if not self._is_followed and self.height:
+                        self._is_followed = True
                         task_status.started()
                         task_status = anyio.TASK_STATUS_IGNORED
             except ChainUnavailable as error:
                 _log.warning("the chain does not answer: %s", error)
-            self.is_live = False
+            self._is_followed = False
             await anyio.sleep(_RETRY_S)
 
     async def refresh(self) -> None:

@@ -21,6 +21,7 @@ from joey.core.protocol.windows import compute_grace_end
 from joey.core.units import Height
 from joey.core.wire.session import Session
 from joey.ports.chain import Chain
+from joey.relaying.pulse import Pulse
 
 __all__ = ["SessionCache"]
 
@@ -50,6 +51,7 @@ class SessionCache:
         self._chain = chain
         self._height: Height | None = None
         self._is_followed = False
+        self._pulse = Pulse()
         self._kept: dict[_Key, _Kept] = {}
         self._fetches: dict[_Key, _Fetch] = {}
 
@@ -57,6 +59,10 @@ class SessionCache:
     def height(self) -> Height | None:
         """The chain's height as far as it was followed; `None` while the chain is not followed."""
         return self._height if self._is_followed else None
+
+    def find_fault(self) -> str | None:
+        """Return why sessions may be those of the past; `None` while nothing speaks for that."""
+        return self._pulse.find_fault() if self._is_followed else "the chain is not followed"
 
     async def follow(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Follow the chain until cancelled and renew each session as it ends.
@@ -69,6 +75,7 @@ class SessionCache:
                 try:
                     async for block in self._chain.follow():
                         self._height = block.height
+                        self._pulse.take(block)
                         self._is_followed = True
                         self._renew_ended(block.height, tasks)
                         if not started:

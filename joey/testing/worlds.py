@@ -81,14 +81,6 @@ def make_genesis(
     )
 
 
-def waive_proofs(params: NetworkParams) -> NetworkParams:
-    """Return the parameters of a network that asks for a proof of no claim."""
-    never = replace(
-        params.proof, proof_request_probability=Fraction(0), proof_requirement_threshold=Upokt(2**63 - 1)
-    )
-    return replace(params, proof=never)
-
-
 def make_supplier_config(
     service_id: str, owner_address: str, operator_address: str, *, url: str = "http://127.0.0.1:8545"
 ) -> ServiceConfig:

@@ -122,8 +122,8 @@ class Site:
         )
 
     @contextmanager
-    def run_chain(self) -> Iterator[Any]:
-        options = ("--grpc", self.grpc, "--rpc", self.rpc, "--block-interval", "0.4")
+    def run_chain(self, interval_s: float = 0.4) -> Iterator[Any]:
+        options = ("--grpc", self.grpc, "--rpc", self.rpc, "--block-interval", str(interval_s))
         with self.start_joey("chain", "serve", "--data", str(self.folder / "chain"), *options) as process:
             process.wait_for_line(r"^rpc +http")
             yield process
@@ -209,12 +209,13 @@ async def ask_streamed(client: openai.AsyncOpenAI) -> None:
     assert "".join(words) == "one two three"
 
 
-async def read_events(chain: Chain, since: Height, relays: int) -> list[Any]:
+async def read_events(chain: Chain, since: Height, relays: int, node: Any) -> list[Any]:
     """Return what happened from a height on until so many relays are settled; none may be lost."""
     happened: list[Any] = []
     settled = 0
     height = since
     async for block in chain.follow():
+        assert not any("LOST" in line for line in node.lines), node.lines[-1]
         while height <= block.height:
             for event in await chain.events(height):
                 assert not isinstance(event, ClaimExpired | ClaimDiscarded), event
@@ -244,7 +245,7 @@ async def test_an_answer_is_claimed_proved_and_paid_between_three_processes(site
                 async with connect(url) as client:
                     await ask(client, 60)
                     await ask_streamed(client)
-                happened = await read_events(chain, since, relays=61)
+                happened = await read_events(chain, since, relays=61, node=node)
                 settled = select(happened, ClaimSettled)
                 burned = sum(event.settled for event in settled)
                 assert burned == 61 * UNITS
@@ -265,8 +266,10 @@ async def test_an_answer_is_claimed_proved_and_paid_between_three_processes(site
 
 
 async def test_what_was_served_is_paid_though_node_and_chain_are_killed(site: Site) -> None:
+    # A claim window lasts for three blocks: long enough to find a chain again that was killed.
+    interval_s = 1.0
     with ExitStack() as first, ExitStack() as rest:
-        chain_process = first.enter_context(site.run_chain())
+        chain_process = first.enter_context(site.run_chain(interval_s))
         async with site.open_chain() as chain:
             await site.stake(chain)
             node = first.enter_context(site.run_role("node"))
@@ -285,14 +288,13 @@ async def test_what_was_served_is_paid_though_node_and_chain_are_killed(site: Si
                 await kill(chain_process)
                 # The session that gateway and node know goes on without the chain.
                 await ask(client, 4)
-                rest.enter_context(site.run_chain())
-                happened = await read_events(chain, since, relays=20)
+                rest.enter_context(site.run_chain(interval_s))
+                happened = await read_events(chain, since, relays=20, node=node)
                 # Neither has to be restarted after the chain was.
                 await ask(client, 1)
             assert sum(one.settled for one in select(happened, ClaimSettled)) == 20 * UNITS
             assert gateway.process.poll() is None
             assert node.process.poll() is None
-            assert not any("LOST" in line for line in node.lines)
 
 
 async def test_roles_wait_for_their_chain_and_say_what_it_lacks(site: Site) -> None:

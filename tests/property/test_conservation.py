@@ -35,7 +35,14 @@ from joey.core.wire.session import Service
 from joey.testing.pure_chain import PureChain
 from joey.testing.settlements import make_root
 from joey.testing.watching import SupplyWatch
-from joey.testing.worlds import World, make_genesis, make_key, make_supplier_config, waive_proofs
+from joey.testing.worlds import (
+    WITHOUT_PROOFS,
+    World,
+    make_genesis,
+    make_key,
+    make_supplier_config,
+    without_proofs,
+)
 
 INFLATING = replace(
     MINIMAL,
@@ -52,10 +59,10 @@ INFLATING = replace(
 )
 WORLDS = {
     "minimal": MINIMAL,
-    "minimal without proofs": waive_proofs(MINIMAL),
+    "minimal without proofs": WITHOUT_PROOFS,
     "mainnet": MAINNET,
-    "mainnet without proofs": waive_proofs(MAINNET),
-    "inflating": waive_proofs(INFLATING),
+    "mainnet without proofs": without_proofs(MAINNET),
+    "inflating": without_proofs(INFLATING),
 }
 
 NAMES = ("service owner", "application", "gateway", "supplier 1", "supplier 2", "anybody")

@@ -89,8 +89,8 @@ class ClaimSettled:
     `settled` upokt left the application's stake by burning, plus `reimbursed` where the global
     mint is on; `minted` were created by the claim, `inflation` by the global mint. `rewards`, in the
     order in which the network queues them, and `validators` together are `minted + inflation`;
-    `reimbursed` moves stake to the DAO and is neither minted nor burned. The network's event lists
-    that last transfer among its rewards, too.
+    `reimbursed` moves stake to the DAO, at `reimbursed_to`, and is neither minted nor burned. The
+    network's event lists that last transfer among its rewards, too.
     """
 
     header: SessionHeader
@@ -112,6 +112,7 @@ class ClaimSettled:
     validators: Upokt
     proof_requirement: ProofRequirement = ProofRequirement.NOT_REQUIRED
     proof_status: ProofStatus = ProofStatus.PENDING
+    reimbursed_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)

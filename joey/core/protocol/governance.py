@@ -42,6 +42,9 @@ from joey.core.units import Height, Upokt
 from joey.core.wire.messages import CoinValue, ParamValue, SharesValue, UpdateParam, UpdateParams
 
 __all__ = [
+    "DERIVED_PARAMS",
+    "TIMING_PARAMS",
+    "WHOLE_SET_PARAMS",
     "authority_of",
     "check_update_param",
     "check_update_params",
@@ -69,8 +72,9 @@ Source: x/*/types/errors.go.
 _INVALID_SIGNER = 1100
 """The code, in every module, of a message that is not from the authority."""
 
-_DERIVED = ("session_grid_anchor_height", "session_number_at_anchor", "unknown")
-_TIMING = (
+DERIVED_PARAMS = ("session_grid_anchor_height", "session_number_at_anchor", "unknown")
+"""What a chain sets itself, and what we have no name for."""
+TIMING_PARAMS = (
     "num_blocks_per_session",
     "grace_period_end_offset_blocks",
     "claim_window_open_offset_blocks",
@@ -78,7 +82,8 @@ _TIMING = (
     "proof_window_open_offset_blocks",
     "proof_window_close_offset_blocks",
 )
-_NOT_SINGLE = ("mint_equals_burn_claim_distribution", "mint_ratio", "overservicing_bonus_multiplier")
+"""Shared parameters whose change is withheld until the end of the block in which its session starts."""
+WHOLE_SET_PARAMS = ("mint_equals_burn_claim_distribution", "mint_ratio", "overservicing_bonus_multiplier")
 """Tokenomics parameters that the network's message about a single one cannot name."""
 
 _COINS = frozenset(
@@ -200,7 +205,7 @@ def _record_shared(
         anchor, number = next_start, compute_session_number(height, effective) + 1
     recorded = replace(params, session_grid_anchor_height=anchor, session_number_at_anchor=number)
     state.params.put(height_key(next_start), replace(params_at(state, height), shared=recorded))
-    if all(getattr(recorded, name) == getattr(live.shared, name) for name in _TIMING):
+    if all(getattr(recorded, name) == getattr(live.shared, name) for name in TIMING_PARAMS):
         kept = replace(
             recorded,
             session_grid_anchor_height=live.shared.session_grid_anchor_height,
@@ -238,7 +243,7 @@ def _refuse_params(module: str, fault: str) -> TransactionRejected:
 
 def _find_kind(module: str, name: str) -> str | None:
     """Return the name of the type of a parameter that can be set alone; `None` if it cannot be."""
-    if name in _DERIVED or name in _NOT_SINGLE:
+    if name in DERIVED_PARAMS or name in WHOLE_SET_PARAMS:
         return None
     params_type = next(field.type for field in fields(NetworkParams) if field.name == module)
     kinds = {field.name: str(field.type) for field in fields(_PARAMS_TYPES[str(params_type)])}

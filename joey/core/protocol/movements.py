@@ -21,6 +21,7 @@ from joey.core.units import Height, Upokt
 __all__ = [
     "APPLICATION_MODULE",
     "GLOBAL_MINT",
+    "REIMBURSEMENT",
     "RELAY_MINT",
     "SUPPLIER_MODULE",
     "TOKENOMICS_MODULE",
@@ -37,6 +38,8 @@ RELAY_MINT = "TLM_RELAY_BURN_EQUALS_MINT_"
 """What the names of all reasons begin with that have to do with a claim's own burn and mint."""
 GLOBAL_MINT = "TLM_GLOBAL_MINT_"
 """The same for inflation and its reimbursement."""
+REIMBURSEMENT = f"{GLOBAL_MINT}REIMBURSEMENT_REQUEST_ESCROW_DAO_TRANSFER"
+"""The reason of what the DAO gets of the application's stake, to reimburse it off the chain."""
 
 _REASON_NUMBERS = {
     f"{RELAY_MINT}APPLICATION_STAKE_BURN": 2,
@@ -51,7 +54,7 @@ _REASON_NUMBERS = {
     f"{GLOBAL_MINT}SUPPLIER_SHAREHOLDER_REWARD_DISTRIBUTION": 7,
     f"{GLOBAL_MINT}SOURCE_OWNER_REWARD_DISTRIBUTION": 8,
     f"{GLOBAL_MINT}APPLICATION_REWARD_DISTRIBUTION": 9,
-    f"{GLOBAL_MINT}REIMBURSEMENT_REQUEST_ESCROW_DAO_TRANSFER": 10,
+    REIMBURSEMENT: 10,
     f"{GLOBAL_MINT}REIMBURSEMENT_REQUEST_ESCROW_MODULE_TRANSFER": 14,
     f"{GLOBAL_MINT}VALIDATOR_REWARD_DISTRIBUTION": 21,
 }

@@ -21,6 +21,7 @@ from joey.core.protocol.events import (
     SupplyChanged,
     ValidatorsRewarded,
 )
+from joey.core.protocol.movements import REIMBURSEMENT
 from joey.core.protocol.network_event_fields import EventFields, NetworkEvent
 from joey.core.units import ComputeUnits, Height, Upokt
 from joey.core.wire.session import SessionHeader
@@ -154,14 +155,19 @@ def _read_proof_checked(fields: EventFields, block: _Block) -> ChainEvent:
 
 
 def _read_claim_settled(fields: EventFields, block: _Block) -> ChainEvent:
-    """The inflation is what the application is asked to have reimbursed; the validators got the rest."""
+    """The inflation is what the application is asked to have reimbursed; the validators got the rest.
+
+    The reimbursement itself is listed as the last reward: it was not minted, and is taken out again.
+    """
     header = block.sources.find_header(_read_key(fields))
     supplier = fields.text("supplier_operator_address")
     if header.session_id != fields.text("session_id"):
         raise ValueError(
             f"session {fields.text('session_id')} settled, where {header.session_id} was looked up"
         )
-    rewards = tuple(Reward(*reward) for reward in fields.rewards("reward_distribution_detailed"))
+    listed = [Reward(*reward) for reward in fields.rewards("reward_distribution_detailed")]
+    rewards = tuple(reward for reward in listed if reward.reason != REIMBURSEMENT)
+    transfers = [reward for reward in listed if reward.reason == REIMBURSEMENT]
     minted = fields.coin("minted_upokt")
     inflation = block.reimbursed.get((header.session_id, supplier), Upokt(0))
     validators = minted + inflation - sum(reward.amount for reward in rewards)
@@ -180,6 +186,7 @@ def _read_claim_settled(fields: EventFields, block: _Block) -> ChainEvent:
         minted=minted,
         inflation=inflation,
         reimbursed=inflation,
+        reimbursed_to=transfers[0].recipient if transfers else "",
         overservicing_loss=fields.coin("overservicing_loss_upokt"),
         deflation_loss=fields.coin("deflation_loss_upokt"),
         mint_ratio=fields.text("mint_ratio"),

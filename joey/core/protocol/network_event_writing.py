@@ -18,11 +18,13 @@ from joey.core.protocol.events import (
     ProofChecked,
     ProofSubmitted,
     RevenueShareFellBack,
+    Reward,
     SettlementBatch,
     SupplierSlashed,
     SupplyChanged,
     ValidatorsRewarded,
 )
+from joey.core.protocol.movements import REIMBURSEMENT
 from joey.core.protocol.network_event_fields import (
     NetworkEvent,
     make_event,
@@ -171,14 +173,15 @@ def _encode_proof_checked(event: ProofChecked) -> NetworkEvent:
 
 
 def _encode_claim_settled(event: ClaimSettled) -> NetworkEvent:
+    rewards = _list_transfers(event)
     sums: defaultdict[str, int] = defaultdict(int)
-    for reward in event.rewards:
+    for reward in rewards:
         sums[reward.recipient] += reward.amount
     distribution = ",".join(f"{write_text(address)}:{write_coin(sums[address])}" for address in sorted(sums))
     detailed = ",".join(
         f'{{"recipient_address":{write_text(reward.recipient)},"op_reason":{write_text(reward.reason)},'
         f'"amount":{write_coin(reward.amount)}}}'
-        for reward in event.rewards
+        for reward in rewards
     )
     fields = _write_claim(event.header, event.supplier_address, int(event.proof_status)) | _write_work(event)
     fields |= {
@@ -194,6 +197,13 @@ def _encode_claim_settled(event: ClaimSettled) -> NetworkEvent:
         "deflation_loss_upokt": write_coin(event.deflation_loss),
     }
     return make_event("pocket.tokenomics.EventClaimSettled", fields)
+
+
+def _list_transfers(event: ClaimSettled) -> tuple[Reward, ...]:
+    """Return all that a claim sent to accounts, in the order in which the network queues it."""
+    if not event.reimbursed:
+        return event.rewards
+    return (*event.rewards, Reward(event.reimbursed_to, REIMBURSEMENT, event.reimbursed))
 
 
 def _encode_reimbursement(event: ClaimSettled) -> NetworkEvent:

@@ -8,6 +8,8 @@ Sources: poktroll x/proof/keeper/{msg_server_submit_proof,validate_proofs,proof_
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache, partial
+from typing import TypedDict
 
 from joey.core.protocol.bank import PROOF_FEES, transfer
 from joey.core.protocol.block import BlockContext
@@ -21,6 +23,7 @@ from joey.core.protocol.claims import (
     compute_estimated_units,
 )
 from joey.core.protocol.events import ChainEvent, ProofChecked, ProofSubmitted
+from joey.core.protocol.params import ProofParams, SharedParams
 from joey.core.protocol.proofs import (
     compute_proof_requirement,
     compute_proof_seed_height,
@@ -102,14 +105,7 @@ def validate_proofs(state: State, block: BlockContext) -> list[ChainEvent]:
 
 def require_proof(state: State, claim: Claim) -> ProofRequirement:
     """Return whether a claim, as it is now, needs a proof under the parameters in force."""
-    header = claim.header
-    return compute_proof_requirement(
-        claim,
-        target=difficulty_target_at(state, header.service_id, header.height_start),
-        shared_start=params_at(state, header.height_start).shared,
-        proof_params=live_params(state).proof,
-        seed_block_hash=_find_seed(state, header),
-    )
+    return compute_proof_requirement(claim, **_find_terms(state, claim.header))
 
 
 def make_judge(state: State) -> Judge:
@@ -118,7 +114,27 @@ def make_judge(state: State) -> Judge:
     The question is asked anew, with the claim's status part of what is drawn from: a claim whose
     proof was checked may turn out not to have needed it.
     """
-    return lambda claim: require_proof(state, claim)
+    # Thousands of claims of few sessions: what they share is looked up once.
+    find_terms = cache(partial(_find_terms, state))
+    return lambda claim: compute_proof_requirement(claim, **find_terms(claim.header))
+
+
+class _Terms(TypedDict):
+    """What decides on the proofs of a session, beside the claim."""
+
+    target: bytes
+    shared_start: SharedParams
+    proof_params: ProofParams
+    seed_block_hash: bytes
+
+
+def _find_terms(state: State, header: SessionHeader) -> _Terms:
+    return {
+        "target": difficulty_target_at(state, header.service_id, header.height_start),
+        "shared_start": params_at(state, header.height_start).shared,
+        "proof_params": live_params(state).proof,
+        "seed_block_hash": _find_seed(state, header),
+    }
 
 
 def _find_claim(state: State, header: SessionHeader, supplier_address: str) -> Claim:

@@ -48,6 +48,7 @@ from joey.core.protocol.events import (
 from joey.core.protocol.movements import (
     APPLICATION_MODULE,
     GLOBAL_MINT,
+    REIMBURSEMENT,
     RELAY_MINT,
     TOKENOMICS_MODULE,
     Movement,
@@ -217,6 +218,7 @@ def _settle_one(
         inflation=inflation,
         # The application is debited the inflation too; that part goes to the DAO whole.
         reimbursed=inflation,
+        reimbursed_to=tokenomics.dao_reward_address if inflation else "",
         overservicing_loss=Upokt(claimed - settled),
         deflation_loss=Upokt(settled - minted),
         mint_ratio=format_decimal(tokenomics.mint_ratio),
@@ -263,18 +265,10 @@ def _charge(settled: Upokt, reimbursed: Upokt, dao_address: str) -> list[Movemen
         reason = f"{RELAY_MINT}APPLICATION_STAKE_BURN"
         movements.append(Movement(Operation.BURN, APPLICATION_MODULE, "", reason, settled))
     if reimbursed > 0:
-        prefix = f"{GLOBAL_MINT}REIMBURSEMENT_REQUEST_ESCROW"
+        to_escrow = f"{GLOBAL_MINT}REIMBURSEMENT_REQUEST_ESCROW_MODULE_TRANSFER"
         movements += [
-            Movement(
-                Operation.TO_MODULE,
-                APPLICATION_MODULE,
-                TOKENOMICS_MODULE,
-                f"{prefix}_MODULE_TRANSFER",
-                reimbursed,
-            ),
-            Movement(
-                Operation.TO_ACCOUNT, TOKENOMICS_MODULE, dao_address, f"{prefix}_DAO_TRANSFER", reimbursed
-            ),
+            Movement(Operation.TO_MODULE, APPLICATION_MODULE, TOKENOMICS_MODULE, to_escrow, reimbursed),
+            Movement(Operation.TO_ACCOUNT, TOKENOMICS_MODULE, dao_address, REIMBURSEMENT, reimbursed),
         ]
     return movements
 

@@ -232,3 +232,36 @@ def test_a_chain_that_does_not_answer_is_one_line() -> None:
         error = error.exceptions[0]
     assert isinstance(error, ChainUnavailable)
     assert "\n" not in error.message
+
+
+def test_suppliers_of_all_services_and_of_one(folder: Path) -> None:
+    documents = run_json(folder, "chain", "suppliers")
+    addresses = sorted(address(name) for name in WORLD.suppliers)
+    assert sorted(one["operator_address"] for one in documents) == addresses
+    assert documents[0]["services"][0]["endpoints"][0]["rpc_type"] == "REST"
+    assert run_json(folder, "chain", "suppliers", "--service", "text") == documents
+    assert run_json(folder, "chain", "suppliers", "--service", "other") == []
+    rows = read_table(run(folder, "chain", "suppliers").stdout)
+    assert rows[0] == ["supplier", "POKT", "serves up to", "services"]
+    assert [address("supplier 1"), "100000.000000", "text"] in rows
+
+
+def test_applications_of_all_and_of_one_gateway(folder: Path) -> None:
+    (document,) = run_json(folder, "chain", "applications")
+    assert document["address"] == address("application")
+    assert run_json(folder, "chain", "applications", "--gateway", address("gateway")) == [document]
+    assert run_json(folder, "chain", "applications", "--gateway", address("poor")) == []
+    rows = read_table(run(folder, "chain", "applications").stdout)
+    assert rows[0] == ["application", "service", "POKT", "pays up to", "gateways"]
+    assert rows[1][:2] == [address("application"), "text"]
+    assert rows[1][-1] == address("gateway")
+    assert run_json(folder, "chain", "applications", "--height", "1") == []
+
+
+def test_services(folder: Path) -> None:
+    (document,) = run_json(folder, "chain", "services")
+    assert (document["id"], document["card"]) == ("text", None)
+    rows = read_table(run(folder, "chain", "services").stdout)
+    assert rows[0] == ["service", "name", "compute units", "owner"]
+    assert rows[1][0] == "text"
+    assert rows[1][-2:] == [str(document["compute_units_per_relay"]), document["owner_address"]]

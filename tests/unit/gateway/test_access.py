@@ -67,19 +67,24 @@ async def test_whatever_is_wrong_the_refusal_is_the_same(
     assert caught.value.message == other.value.message
 
 
+class Counted:
+    """Tenants that count how often they are asked for."""
+
+    def __init__(self, tenants: SqliteTenants) -> None:
+        self._tenants = tenants
+        self.found = 0
+
+    async def find(self, key_hash: bytes) -> Tenant | None:
+        self.found += 1
+        return await self._tenants.find(key_hash)
+
+    async def add(self, tenant: Tenant, key_hash: bytes) -> None:
+        await self._tenants.add(tenant, key_hash)
+
+
 async def test_a_known_key_is_not_looked_up_again(tenants: SqliteTenants) -> None:
-    class Counted:
-        found = 0
-
-        async def find(self, key_hash: bytes) -> Tenant | None:
-            self.found += 1
-            return await tenants.find(key_hash)
-
-        async def add(self, tenant: Tenant, key_hash: bytes) -> None:
-            await tenants.add(tenant, key_hash)
-
     await tenants.add(ACME, hash_api_key("right"))
-    counted = Counted()
+    counted = Counted(tenants)
     access = Access(counted)
     for _ in range(3):
         await access.authenticate({"authorization": "Bearer right"})
@@ -88,3 +93,17 @@ async def test_a_known_key_is_not_looked_up_again(tenants: SqliteTenants) -> Non
         with pytest.raises(NotAuthenticated):
             await access.authenticate({"authorization": "Bearer wrong"})
     assert counted.found == 3
+
+
+async def test_a_known_key_is_looked_up_again_after_half_a_minute(
+    tenants: SqliteTenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("joey.gateway.access.now", lambda: clock[0])
+    await tenants.add(ACME, hash_api_key("right"))
+    counted = Counted(tenants)
+    access = Access(counted)
+    for instant, found in ((1000.0, 1), (1029.9, 1), (1030.0, 2), (1059.9, 2), (1060.0, 3)):
+        clock[0] = instant
+        assert await access.authenticate({"authorization": "Bearer right"}) == ACME
+        assert counted.found == found, instant

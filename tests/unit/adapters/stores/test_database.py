@@ -210,3 +210,15 @@ async def test_the_files_are_their_owners_alone(tmp_path: Path) -> None:
     assert await database.read(count) == 1
     assert read_modes(tmp_path) == {"things.db": 0o600, "things.db-shm": 0o600, "things.db-wal": 0o600}
     database.close()
+
+
+async def test_a_write_that_has_returned_survives_a_power_cut(tmp_path: Path) -> None:
+    """FULL, 2, syncs the log at every commit; NORMAL, 1, the default of some builds, does not."""
+    database = Database(tmp_path / "things.db", (create,))
+    modes = await database.write(
+        lambda connection: [
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")
+        ]
+    )
+    assert modes == [2, "wal"]
+    database.close()

@@ -41,7 +41,14 @@ from joey.core.wire.messages import (
 from joey.core.wire.session import Application, Supplier
 from joey.testing.pure_chain import PureChain
 from joey.testing.settlements import make_root
-from joey.testing.worlds import World, make_genesis, make_key, make_supplier_config, waive_proofs
+from joey.testing.worlds import (
+    WITHOUT_PROOFS,
+    World,
+    make_genesis,
+    make_key,
+    make_supplier_config,
+    without_proofs,
+)
 
 WORLD = World.of_service()
 APP = make_key(WORLD.application).address
@@ -50,7 +57,7 @@ OTHER_SUPPLIER = make_key(WORLD.suppliers[1]).address
 OWNER = make_key(WORLD.service_owner).address
 STRANGER = make_key("stranger").address
 CONFIG = make_supplier_config("text", SUPPLIER, SUPPLIER)
-FREE = waive_proofs(MINIMAL)
+FREE = WITHOUT_PROOFS
 
 
 def open_chain(params: NetworkParams = FREE, *, world: World = WORLD) -> PureChain:
@@ -59,7 +66,7 @@ def open_chain(params: NetworkParams = FREE, *, world: World = WORLD) -> PureCha
     return chain
 
 
-@pytest.fixture(params=[FREE, waive_proofs(MAINNET)], ids=["minimal", "mainnet"])
+@pytest.fixture(params=[FREE, without_proofs(MAINNET)], ids=["minimal", "mainnet"])
 def chain(request: pytest.FixtureRequest) -> PureChain:
     return open_chain(request.param)
 

@@ -84,6 +84,7 @@ SETTLED = ClaimSettled(
     validators=Upokt(52084),
     proof_requirement=ProofRequirement.THRESHOLD,
     proof_status=ProofStatus.VALIDATED,
+    reimbursed_to=APPLICATION,
 )
 EXPIRED = ClaimExpired(
     HEADER,
@@ -277,7 +278,7 @@ def test_a_settled_claim_is_two_events() -> None:
     assert attributes["claim_proof_status_int"] == "1"
     assert attributes["overservicing_loss_upokt"] == '"0upokt"'
     assert attributes["mint_ratio"] == '"0.975"'
-    sums = {SUPPLIER: "300000upokt", OWNER: "18007upokt"}
+    sums = {SUPPLIER: "300000upokt", OWNER: "18007upokt", APPLICATION: "7upokt"}
     expected = ",".join(f'"{address}":"{sums[address]}"' for address in sorted(sums))
     assert attributes["reward_distribution"] == "{" + expected + "}"
     assert json.loads(attributes["reward_distribution_detailed"])[1] == {
@@ -285,6 +286,23 @@ def test_a_settled_claim_is_two_events() -> None:
         "op_reason": "TLM_RELAY_BURN_EQUALS_MINT_DAO_REWARD_DISTRIBUTION",
         "amount": "18000upokt",
     }
+
+
+def test_the_reimbursement_is_the_last_of_the_rewards() -> None:
+    def list_rewards(event: ClaimSettled) -> list[dict[str, str]]:
+        settled = encode_event(event)[-1]
+        listed = json.loads(dict(settled.attributes)["reward_distribution_detailed"])
+        assert isinstance(listed, list)
+        return listed
+
+    assert len(list_rewards(SETTLED)) == 4
+    assert list_rewards(SETTLED)[-1] == {
+        "recipient_address": APPLICATION,
+        "op_reason": "TLM_GLOBAL_MINT_REIMBURSEMENT_REQUEST_ESCROW_DAO_TRANSFER",
+        "amount": "7upokt",
+    }
+    without = replace(SETTLED, inflation=Upokt(0), reimbursed=Upokt(0), reimbursed_to="")
+    assert list_rewards(without) == list_rewards(SETTLED)[:-1]
 
 
 def test_what_the_network_does_not_say_is_not_said() -> None:
@@ -355,6 +373,7 @@ def settled_claims(draw: st.DrawFn) -> list[ChainEvent]:
         validators=validators,
         proof_requirement=draw(st.sampled_from(ProofRequirement)),
         proof_status=draw(STATUSES),
+        reimbursed_to=draw(ADDRESSES) if inflation else "",
     )
     before: list[ChainEvent] = []
     if draw(st.booleans()):

@@ -15,12 +15,17 @@ from joey.core.units import Height
 from joey.core.wire.messages import CreateClaim
 from joey.testing.pure_chain import PureChain
 from joey.testing.settlements import make_root
-from joey.testing.worlds import World, make_genesis, make_key, waive_proofs
+from joey.testing.worlds import (
+    WITHOUT_PROOFS,
+    World,
+    make_genesis,
+    make_key,
+)
 
 WORLD = World.of_service()
 APP = make_key(WORLD.application).address
 SUPPLIER = make_key(WORLD.suppliers[0]).address
-FIVE = replace(waive_proofs(MINIMAL), service=replace(MINIMAL.service, target_num_relays=5))
+FIVE = replace(WITHOUT_PROOFS, service=replace(MINIMAL.service, target_num_relays=5))
 
 
 def open_chain(params: NetworkParams = FIVE) -> PureChain:
@@ -56,7 +61,7 @@ def changes(chain: PureChain) -> tuple[Difficulty, ...]:
 
 
 def test_few_relays_leave_the_base_target():
-    chain = open_chain(waive_proofs(MINIMAL))
+    chain = open_chain(WITHOUT_PROOFS)
     (update,) = settle(chain, 10)
     assert update == DifficultyUpdated("text", BASE_TARGET, BASE_TARGET, 10, 10)
     assert difficulty_target_at(chain.state, "text", Height(chain.height + 100)) == BASE_TARGET
@@ -85,7 +90,7 @@ def test_later_relays_move_the_target_with_the_next_session():
 
 
 def test_an_average_that_moves_no_target_adds_no_entry():
-    chain = open_chain(waive_proofs(MINIMAL))
+    chain = open_chain(WITHOUT_PROOFS)
     settle(chain, 10)
     settle(chain, 110)
     ((only),) = changes(chain)
