@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import fields, replace
+from enum import IntEnum
 from fractions import Fraction
 from typing import Any
 
@@ -16,7 +17,7 @@ from joey.core.protocol.params import MAINNET, MINIMAL, NetworkParams
 from joey.core.protocol.windows import compute_claim_window, compute_settlement_height
 from joey.core.units import Height, Upokt
 from joey.core.wire.messages import CreateClaim, StakeApplication, StakeSupplier
-from joey.core.wire.session import Session
+from joey.core.wire.session import Session, SessionHeader
 from joey.economy.recompute import check_settlement, find_settled_session
 from joey.testing.settlements import make_root
 from joey.testing.worlds import World, make_genesis, make_key, without_proofs
@@ -165,13 +166,102 @@ async def test_what_is_missing_too_much_or_otherwise_is_seen() -> None:
         return event
 
     report = await check_settlement(Retold(chain, rename), height)
-    assert [difference.what for difference in report.differences] == ["its end", "its end"]
+    assert [(one.expected, one.found) for one in report.differences if one.what == "ClaimSettled"] == [
+        ("told", "missing"),
+        ("not told", "told"),
+    ]
 
     def mint(event: ChainEvent) -> ChainEvent:
         return replace(event, minted=Upokt(event.minted + 1)) if isinstance(event, SupplyChanged) else event
 
     report = await check_settlement(Retold(chain, mint), height)
-    assert [difference.what for difference in report.differences] == ["upokt minted"]
+    assert [difference.what for difference in report.differences] == ["minted"]
+    await chain.aclose()
+
+
+def change_field(value: object) -> object:
+    """Return another value of the same kind."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, IntEnum):
+        return type(value)((value + 1) % len(type(value)))
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, bytes):
+        return bytes([value[0] ^ 1]) + value[1:]
+    if isinstance(value, str):
+        return value + "0"
+    assert isinstance(value, tuple)
+    return value[1:]
+
+
+class Shuffled(Retold):
+    """A chain that leaves an event out, or tells it twice."""
+
+    def __init__(self, chain: LocalChain, place: int, count: int) -> None:
+        super().__init__(chain, lambda event: event)
+        self._place, self._count = place, count
+
+    async def events(self, height: Height) -> tuple[ChainEvent, ...]:
+        events = await self._chain.events(height)
+        before, after = events[: self._place], events[self._place + 1 :]
+        return (*before, *(events[self._place] for _ in range(self._count)), *after)
+
+
+async def test_every_field_of_every_event_is_compared() -> None:
+    proof = replace(
+        MINIMAL.proof, proof_requirement_threshold=Upokt(200_000), proof_request_probability=Fraction(0)
+    )
+    chain = await open_chain(replace(HARD, proof=proof))
+    _, height = await settle_one(chain)
+    assert (await check_settlement(chain, height)).differences == ()
+    events = await chain.events(height)
+    kinds = {type(event).__name__ for event in events}
+    assert kinds >= {
+        "ClaimSettled",
+        "ClaimExpired",
+        "SupplierSlashed",
+        "SettlementBatch",
+        "ValidatorsRewarded",
+    }
+    assert kinds >= {"DifficultyUpdated", "SupplyChanged"}
+    unseen = []
+    for place, event in enumerate(events):
+        for count in (0, 2):
+            if not (await check_settlement(Shuffled(chain, place, count), height)).differences:
+                unseen.append((type(event).__name__, f"told {count} times"))
+        for field in fields(event):
+            value = getattr(event, field.name)
+            if isinstance(value, SessionHeader) or value == ():
+                continue
+            changed = replace(event, **{field.name: change_field(value)})
+
+            def tell(one: ChainEvent, event: ChainEvent = event, changed: ChainEvent = changed) -> ChainEvent:
+                return changed if one is event else one
+
+            if not (await check_settlement(Retold(chain, tell), height)).differences:
+                unseen.append((type(event).__name__, field.name))
+    # What a difficulty moved from is taken as it is told.
+    assert set(unseen) <= {
+        ("DifficultyUpdated", "previous_target"),
+        ("DifficultyUpdated", "previous_num_relays_ema"),
+    }, unseen
+    await chain.aclose()
+
+
+async def test_a_spend_limit_set_in_the_settling_block_counts() -> None:
+    chain = await open_chain(HARD)
+
+    async def restake() -> None:
+        key = make_key(WORLD.application)
+        more, limit = Upokt(WORLD.application_stake + 1), Upokt(1_000_000)
+        await chain.submit([StakeApplication(key.address, more, WORLD.service.id, limit)], key)
+
+    _, height = await settle_one(chain, restake)
+    report = await check_settlement(chain, height)
+    assert report.differences == ()
+    settled = [end.settled for end in report.computed if isinstance(end, ClaimSettled)]
+    assert sum(settled) < 1_000_000, "the limit binds"
     await chain.aclose()
 
 
