@@ -39,6 +39,8 @@ def configure_logging(*, level: str = "warning", as_json: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # It tells of every call at debug, once anybody asks for that, and from threads of its own.
+    logging.getLogger("grpc").setLevel(logging.WARNING)
 
 
 def log_outcome(outcome: RelayOutcome) -> None:

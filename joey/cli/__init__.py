@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -35,8 +36,21 @@ _COMMANDS = {
 }
 
 
+class _ReaderLeft(Exception):
+    """Nobody reads our output any more."""
+
+
+class _Root(LazyGroup):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command; that the reader left is told apart before click takes it for a failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderLeft from error
+
+
 @click.group(
-    cls=LazyGroup,
+    cls=_Root,
     lazy={name: f"{module}:{name}" for name, module in _COMMANDS.items()},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -60,6 +74,7 @@ def main() -> None:
     """Run the command line and exit."""
     try:
         status = _run()
+        sys.stdout.flush()
     except click.exceptions.Abort:
         status = 130
     except click.ClickException as error:
@@ -68,7 +83,7 @@ def main() -> None:
     except JoeyError as error:
         click.echo(f"joey: {error.message}", err=True)
         status = error.exit_code
-    except BrokenPipeError:
+    except (BrokenPipeError, _ReaderLeft):
         # Whoever read our output has left; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141

@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from joey.cli.chain_options import ChainPlace, chain_options, run_on_chain
+from joey.cli.chain_options import HEIGHT, Address, ChainPlace, chain_options, run_on_chain
 from joey.cli.chain_views import (
     describe_claim,
     describe_params,
@@ -29,14 +29,11 @@ from joey.ports.chain import Chain
 
 __all__ = ["chain"]
 
-_HEIGHT = click.option(
-    "--height", type=click.IntRange(0), default=0, help="As after this block [the newest one]."
-)
-
 
 @click.group(
     cls=LazyGroup,
     lazy={
+        "serve": "joey.cli.chain_serve:serve",
         "supplier": "joey.cli.chain_staked:supplier",
         "app": "joey.cli.chain_staked:application",
         "gateway": "joey.cli.chain_staked:gateway",
@@ -45,7 +42,6 @@ _HEIGHT = click.option(
         "applications": "joey.cli.chain_lists:applications",
         "services": "joey.cli.chain_lists:services",
         "tx": "joey.cli.chain_tx:tx",
-        "serve": "joey.cli.chain_serve:serve",
     },
 )
 def chain() -> None:
@@ -79,7 +75,12 @@ def status(place: ChainPlace, as_json: bool) -> None:
 
 @chain.command()
 @chain_options
-@click.option("--height", type=click.IntRange(0), default=0, help="As sessions at this height go by [now].")
+@click.option(
+    "--height",
+    type=click.IntRange(0),
+    default=0,
+    help="Parameters in force for sessions at this height [the newest block].",
+)
 @JSON
 def params(place: ChainPlace, height: int, as_json: bool) -> None:
     """Print the network's parameters.
@@ -92,14 +93,27 @@ def params(place: ChainPlace, height: int, as_json: bool) -> None:
     print_document(document, as_json=as_json, show=lambda: _print_params(document))
 
 
+_VALUE_WIDTH_MAX = 24
+"""Longer values, which are addresses, would push the next column off the screen."""
+
+
 def _print_params(document: Document) -> None:
-    rows = []
+    rows: list[tuple[str, str, str]] = []
+    long: list[tuple[str, str, str]] = []
     live = document["live"] or {}
     for module, values in document["session"].items():
         lives = dict(_flatten(live.get(module, {})))
         for name, value in _flatten(values):
-            rows.append((f"{module}.{name}", value, lives.get(name, "unknown")))
+            row = (f"{module}.{name}", value, lives.get(name, "unknown"))
+            (long if max(len(value), len(row[2])) > _VALUE_WIDTH_MAX else rows).append(row)
     print_table(("parameter", f"sessions at {document['height']}", "live"), rows, numbers={1, 2})
+    for name, value, live_value in long:
+        click.echo(f"{name}  {value}" if value == live_value else f"{name}  {value}, live: {live_value}")
+    if document["live"] is None:
+        click.echo(
+            f"the chain is at block {document['head']}: what block {document['height']} executes with is"
+            " not known yet"
+        )
 
 
 def _flatten(values: Document, prefix: str = "") -> list[tuple[str, str]]:
@@ -112,11 +126,11 @@ def _flatten(values: Document, prefix: str = "") -> list[tuple[str, str]]:
     return flat
 
 
-@chain.command()
-@click.argument("application")
+@chain.command(short_help="Print a session: its windows, the suppliers drawn.")
+@click.argument("application", type=Address())
 @click.argument("service")
 @chain_options
-@_HEIGHT
+@HEIGHT
 @JSON
 def session(place: ChainPlace, application: str, service: str, height: int, as_json: bool) -> None:
     """Print the session of the application at address APPLICATION for SERVICE: windows, suppliers drawn."""
@@ -160,7 +174,7 @@ def _list_windows(windows: Document) -> list[tuple[str, str]]:
 
 @chain.command()
 @click.argument("session_id", metavar="SESSION")
-@click.argument("supplier_address", metavar="SUPPLIER")
+@click.argument("supplier_address", metavar="SUPPLIER", type=Address())
 @chain_options
 @JSON
 def claim(place: ChainPlace, session_id: str, supplier_address: str, as_json: bool) -> None:
@@ -202,10 +216,20 @@ def _print_claim(document: Document) -> None:
 
 
 @chain.command()
-@click.option("--session", "session_id", default="", help="Of this session.")
-@click.option("--supplier", "supplier_address", default="", help="Of this supplier.")
+@click.option("--session", "session_id", default="", help="Only claims of this session.")
 @click.option(
-    "--end-height", type=click.IntRange(0), default=0, help="Of sessions that ended at this height."
+    "--supplier",
+    "supplier_address",
+    default="",
+    metavar="ADDRESS",
+    type=Address(is_needed=False),
+    help="Only claims of this supplier.",
+)
+@click.option(
+    "--end-height",
+    type=click.IntRange(0),
+    default=0,
+    help="Only claims of sessions that ended at this height.",
 )
 @chain_options
 @JSON

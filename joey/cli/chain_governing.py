@@ -17,7 +17,7 @@ __all__ = ["gateway_card", "update_param", "update_params"]
 _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 
-@click.command("update-param")
+@click.command("update-param", short_help="Set one parameter, as the authority over them.")
 @click.argument("module")
 @click.argument("name")
 @click.argument("value")
@@ -35,7 +35,7 @@ def update_param(sending: Sending, module: str, name: str, value: str) -> None:
     send_proposal(sending, propose)
 
 
-@click.command("update-params")
+@click.command("update-params", short_help="Set all parameters of a module in one message.")
 @click.argument("module")
 @_FILE
 @sending_options

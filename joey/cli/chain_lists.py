@@ -6,22 +6,18 @@ from functools import partial
 
 import click
 
-from joey.cli.chain_options import ChainPlace, chain_options, run_on_chain
+from joey.cli.chain_options import HEIGHT, Address, ChainPlace, chain_options, run_on_chain
 from joey.cli.chain_views import describe_supplier
 from joey.cli.printing import JSON, describe, print_document, print_table
 from joey.core.units import Height, format_pokt
 
 __all__ = ["applications", "services", "suppliers"]
 
-_HEIGHT = click.option(
-    "--height", type=click.IntRange(0), default=0, help="As after this block [the newest one]."
-)
-
 
 @click.command()
-@click.option("--service", "service_id", default="", help="That offer this service.")
+@click.option("--service", "service_id", default="", help="Only those that offer this service.")
 @chain_options
-@_HEIGHT
+@HEIGHT
 @JSON
 def suppliers(place: ChainPlace, service_id: str, height: int, as_json: bool) -> None:
     """List the suppliers, by operator address."""
@@ -40,9 +36,15 @@ def suppliers(place: ChainPlace, service_id: str, height: int, as_json: bool) ->
 
 
 @click.command()
-@click.option("--gateway", default="", metavar="ADDRESS", help="That delegate to this gateway.")
+@click.option(
+    "--gateway",
+    default="",
+    metavar="ADDRESS",
+    type=Address(is_needed=False),
+    help="Only those that delegate to this gateway.",
+)
 @chain_options
-@_HEIGHT
+@HEIGHT
 @JSON
 def applications(place: ChainPlace, gateway: str, height: int, as_json: bool) -> None:
     """List the applications, by address."""
@@ -64,7 +66,7 @@ def applications(place: ChainPlace, gateway: str, height: int, as_json: bool) ->
 
 @click.command()
 @chain_options
-@_HEIGHT
+@HEIGHT
 @JSON
 def services(place: ChainPlace, height: int, as_json: bool) -> None:
     """List the services, by id. A card is shown by `joey chain service ID --json`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import click
 from joey.cli.running import LOG_LEVEL, Progress, prepare_logging, run_until_stopped
 from joey.core.errors import ConfigError
 from joey.core.protocol.params import PRESETS, read_decimal
-from joey.wiring.addresses import split_address
+from joey.wiring.addresses import check_is_free, split_address
 from joey.wiring.folder import DataFolder, open_folder
 from joey.wiring.served_chain import Drive, RunningChain, ServedChain, run_served_chain
 
@@ -19,12 +20,20 @@ __all__ = ["serve"]
 _GRPC = "127.0.0.1:9090"
 _RPC = "127.0.0.1:26657"
 _INTERVAL_S = 2.0
+_CHAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,50}")
 
 
 @click.command()
-@click.option("--grpc", "grpc_address", default=_GRPC, show_default=True, metavar="HOST:PORT", help="gRPC.")
 @click.option(
-    "--rpc", "rpc_address", default=_RPC, show_default=True, metavar="HOST:PORT", help="CometBFT RPC."
+    "--grpc", "grpc_address", default=_GRPC, show_default=True, metavar="HOST:PORT", help="Serve gRPC here."
+)
+@click.option(
+    "--rpc",
+    "rpc_address",
+    default=_RPC,
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Serve CometBFT RPC here.",
 )
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Keep the chain and its keys here [joey-chain]."
@@ -65,8 +74,12 @@ def serve(
         raise click.UsageError("--ephemeral keeps nothing and --data keeps all: choose one")
     if sum((block_interval is not None, by_hand, instant)) > 1:
         raise click.UsageError("choose one of --block-interval, --by-hand and --instant")
+    if chain_id is not None and not _CHAIN_ID.fullmatch(chain_id):
+        raise click.UsageError(f"--chain-id is up to 50 letters, digits, -, _ and ., not {chain_id!r}")
+    if grpc_address == rpc_address and split_address(grpc_address, "--grpc")[1]:
+        raise click.UsageError(f"--grpc and --rpc are both {grpc_address}: each needs an address of its own")
     for address, option in ((grpc_address, "--grpc"), (rpc_address, "--rpc")):
-        split_address(address, option)
+        check_is_free(address, option, "name another")
     prepare_logging(log_level)
     asked = ServedChain(
         grpc_address=grpc_address,

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import click
 
-from joey.cli.chain_options import ChainPlace, chain_options, run_on_chain
+from joey.cli.chain_options import HEIGHT, Address, ChainPlace, chain_options, run_on_chain
 from joey.cli.chain_views import describe_service, describe_supplier
 from joey.cli.printing import (
     JSON,
@@ -28,15 +28,11 @@ __all__ = ["application", "gateway", "service", "supplier"]
 
 T = TypeVar("T")
 
-_HEIGHT = click.option(
-    "--height", type=click.IntRange(0), default=0, help="As after this block [the newest one]."
-)
 
-
-@click.command()
-@click.argument("address")
+@click.command(short_help="Print a supplier: stake, services, shares.")
+@click.argument("address", type=Address())
 @chain_options
-@_HEIGHT
+@HEIGHT
 @JSON
 def supplier(place: ChainPlace, address: str, height: int, as_json: bool) -> None:
     """Print the supplier with the operator address ADDRESS: stake, services, shares."""
@@ -81,9 +77,9 @@ def _format_unstaking(document: Document) -> str:
 
 
 @click.command("app")
-@click.argument("address")
+@click.argument("address", type=Address())
 @chain_options
-@_HEIGHT
+@HEIGHT
 @JSON
 def application(place: ChainPlace, address: str, height: int, as_json: bool) -> None:
     """Print the application at ADDRESS: stake, service, gateways."""
@@ -121,9 +117,9 @@ def _list_transfer(found: Application) -> list[tuple[str, str]]:
 
 
 @click.command()
-@click.argument("address")
+@click.argument("address", type=Address())
 @chain_options
-@_HEIGHT
+@HEIGHT
 @JSON
 def gateway(place: ChainPlace, address: str, height: int, as_json: bool) -> None:
     """Print the gateway at ADDRESS: stake, and who delegates to it."""
@@ -148,7 +144,7 @@ def gateway(place: ChainPlace, address: str, height: int, as_json: bool) -> None
 @click.command()
 @click.argument("service_id", metavar="ID")
 @chain_options
-@_HEIGHT
+@HEIGHT
 @JSON
 def service(place: ChainPlace, service_id: str, height: int, as_json: bool) -> None:
     """Print the service ID: owner, price, difficulty; its card with --json."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import click
 
-from joey.cli.chain_options import ChainPlace, chain_options, run_on_chain
+from joey.cli.chain_options import Address, ChainPlace, chain_options, run_on_chain
 from joey.cli.lazy import LazyGroup
 from joey.cli.printing import JSON, Document, describe, print_document, print_pairs, print_table
+from joey.cli.refusals import describe_log
 from joey.cli.sending import Sending, send_proposal, sending_options
-from joey.core.crypto.keys import is_address
 from joey.core.errors import NotOnChain
 from joey.core.protocol.checks import compute_unbonding_end
 from joey.core.protocol.sessions import compute_session_end
 from joey.core.protocol.windows import compute_settlement_height
-from joey.core.units import Height, Upokt, format_pokt, read_amount
+from joey.core.units import Height, Upokt, read_amount
 from joey.core.wire.messages import (
     DelegateToGateway,
     Message,
@@ -45,17 +46,17 @@ class _Amount(click.ParamType[Upokt]):
             self.fail(str(error), param, ctx)
 
 
-class _Address(click.ParamType[str]):
-    name = "address"
+class _Hash(click.ParamType[str]):
+    name = "hash"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        text = str(value)
-        if text != text.lower() or not is_address(text):
-            self.fail(f"{text!r} is not an address: pokt1..., in lower case", param, ctx)
-        return text
+        if not _HASH.fullmatch(str(value)):
+            self.fail(f"{value!r} is not the hash of a transaction: 64 hexadecimal digits", param, ctx)
+        return str(value)
 
 
-_AMOUNT, _ADDRESS = _Amount(), _Address()
+_HASH = re.compile(r"[0-9A-Fa-f]{64}")
+_AMOUNT, _ADDRESS = _Amount(), Address()
 
 
 @click.group(
@@ -83,9 +84,7 @@ def send(sending: Sending, to: str, amount: Upokt) -> None:
         before = await chain.balance(to)
         block = Height((await chain.head()).height + 1)
         after = before + (0 if to == signer else amount)
-        change = Change(
-            f"balance of {to}", f"{format_pokt(before)} POKT", f"{format_pokt(Upokt(after))} POKT", block
-        )
+        change = Change(f"balance of {to}", before, Upokt(after), block)
         costs = (Cost("sent", Upokt(0 if to == signer else amount)),)
         return Proposal("send", (Send(signer, to, amount),), (change,), costs)
 
@@ -105,15 +104,18 @@ def delegate(sending: Sending, gateway: str) -> None:
     send_proposal(sending, propose)
 
 
-@tx.command()
+@tx.command(short_help="Take the delegation to a gateway back.")
 @click.argument("gateway", type=_ADDRESS)
 @sending_options
 def undelegate(sending: Sending, gateway: str) -> None:
-    """Take the delegation of the application --from to GATEWAY back; it may sign up to the session's end."""
+    """Take the delegation of --from to GATEWAY back; this session is the gateway's last."""
 
     async def propose(chain: Chain, signer: str) -> Proposal:
         due = await find_due(chain)
-        return _change_one(UndelegateFromGateway(signer, gateway), "delegates to", gateway, "", due.session)
+        change = Change("delegates to", gateway, "", due.session)
+        note = f"this session is the gateway's last: it may sign up to block {due.session - 1}"
+        message = UndelegateFromGateway(signer, gateway)
+        return Proposal(_name(message), (message,), (change,), notes=(note,))
 
     send_proposal(sending, propose)
 
@@ -143,7 +145,7 @@ def unstake_gateway(sending: Sending) -> None:
     send_proposal(sending, propose)
 
 
-@tx.command("unstake-supplier")
+@tx.command("unstake-supplier", short_help="Unstake a supplier; this session is its last.")
 @click.argument("operator", type=_ADDRESS, required=False)
 @sending_options
 def unstake_supplier(sending: Sending, operator: str | None) -> None:
@@ -161,7 +163,10 @@ def unstake_supplier(sending: Sending, operator: str | None) -> None:
 @click.argument("destination", type=_ADDRESS)
 @sending_options
 def transfer_application(sending: Sending, destination: str) -> None:
-    """Move the application --from, its stake and delegations, to DESTINATION, once its session is settled."""
+    """Move the application --from to DESTINATION, once its session is settled.
+
+    Its stake and its delegations go with it.
+    """
 
     async def propose(chain: Chain, signer: str) -> Proposal:
         due = await find_due(chain)
@@ -211,7 +216,7 @@ def _name(message: Message) -> str:
 
 
 @tx.command()
-@click.argument("transaction_hash", metavar="HASH")
+@click.argument("transaction_hash", metavar="HASH", type=_Hash())
 @chain_options
 @JSON
 def show(place: ChainPlace, transaction_hash: str, as_json: bool) -> None:
@@ -263,7 +268,7 @@ def _describe_message(message: Message) -> Document:
 
 
 def _print_transaction(document: Document) -> None:
-    failed = f"failed, {document['codespace']} {document['code']}: {document['log']}"
+    failed = f"failed: {describe_log(document['log'])} ({document['codespace']} {document['code']})"
     print_pairs(
         [
             ("transaction", document["hash"]),

@@ -81,7 +81,7 @@ async def describe_params(chain: Chain, height: Height) -> Document:
     at = Height(height or head)
     session = _describe_modules(await chain.params_at(at))
     live = _describe_modules(await chain.live_params(at)) if at <= head else None
-    return {"height": at, "session": session, "live": live}
+    return {"height": at, "head": head, "session": session, "live": live}
 
 
 def _describe_modules(params: NetworkParams) -> Document:

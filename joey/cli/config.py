@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from joey.config import Config, list_values, read_config
+from joey.core.errors import ConfigError
 
-__all__ = ["config", "find_config"]
+__all__ = ["config", "find_config", "read_role_config"]
 
 
 _CREDENTIALS = re.compile(r"^(https?://)[^/@]*@")
@@ -22,6 +23,21 @@ def find_config(path: Path | None) -> Path | None:
     if path is None and Path("joey.toml").is_file():
         return Path("joey.toml")
     return path
+
+
+def read_role_config(path: Path | None, command: str, needs: str) -> Config:
+    """Read the settings of a role, which knows its chain by address.
+
+    Raises `ConfigError`; without a file that says so and what one must hold, `needs` among it.
+    """
+    found = find_config(path)
+    settings = read_config(found, os.environ)
+    if found is None and settings.chain.kind == "local":
+        raise ConfigError(
+            f"no joey.toml was found in {Path.cwd()}: {command} needs one, here or named with --config, with"
+            f' [chain] kind = "shannon", grpc_urls and rpc_urls; {needs}'
+        )
+    return settings
 
 
 @click.group()

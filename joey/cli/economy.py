@@ -103,7 +103,7 @@ def close(folder: Path, as_json: bool, week: str | None) -> None:
     _print_invoices(issued, as_json=as_json)
 
 
-@economy.command()
+@economy.command(short_help="Recompute the books and compare them with the chain.")
 @_data
 @_json
 def audit(folder: Path, as_json: bool) -> None:

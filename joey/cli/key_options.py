@@ -106,7 +106,7 @@ def _find_given(passphrase_file: Path | None) -> str | None:
         except OSError as error:
             raise ConfigError(f"cannot read {passphrase_file}: {error.strerror}") from None
         except UnicodeDecodeError:
-            raise ConfigError(f"{passphrase_file} is no text") from None
+            raise ConfigError(f"{passphrase_file} is not text") from None
         if not lines or not lines[0]:
             raise ConfigError(f"{passphrase_file} holds no passphrase: write it into the first line")
         return lines[0]

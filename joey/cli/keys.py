@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -33,6 +34,7 @@ from joey.core.errors import ConfigError
 __all__ = ["keys"]
 
 _SECRET_BYTES_MAX = 4096
+_HEX = re.compile(r"[0-9A-Fa-f]{64}")
 
 _DATA = click.option(
     "--data",
@@ -40,6 +42,7 @@ _DATA = click.option(
     help="A data folder: its keys/, with the plain keys of `joey up`.",
 )
 _YES = click.option("--yes", is_flag=True, help="Do not ask.")
+_YES_REVEAL = click.option("--yes", is_flag=True, help="With --reveal: print without asking.")
 _COIN_TYPE = click.option(
     "--coin-type",
     type=click.IntRange(0, 2**31 - 1),
@@ -65,7 +68,7 @@ def keys() -> None:
 @PASSPHRASE_FILE
 @_COIN_TYPE
 @click.option("--reveal", is_flag=True, help="Print the 24 words, once, to be written on paper.")
-@_YES
+@_YES_REVEAL
 @JSON
 def new(
     name: str,
@@ -139,7 +142,7 @@ def import_key(
         other = COIN_TYPE_COSMOS if coin_type == COIN_TYPE_POKT else COIN_TYPE_POKT
         other_path = format_account_path(other)
         click.echo(
-            f"not      {derive_path(seed, other_path).address}  {other_path}  (--coin-type {other})",
+            f"other coin type {other}: {derive_path(seed, other_path).address}  {other_path}",
             err=True,
         )
     confirm("Import this address?", yes=yes)
@@ -148,13 +151,13 @@ def import_key(
     _print_key(StoredKey(path, is_plain=False, record=record), None, as_json=as_json)
 
 
-@keys.command()
+@keys.command(short_help="Print the address and the public key of a key.")
 @click.argument("name")
 @KEYS
 @_DATA
 @PASSPHRASE_FILE
 @click.option("--reveal", is_flag=True, help="Print the private key, and the words it came from.")
-@_YES
+@_YES_REVEAL
 @JSON
 def show(
     name: str,
@@ -175,19 +178,26 @@ def show(
     _print_key(stored, secret, as_json=as_json)
 
 
-@keys.command("list")
+@keys.command("list", short_help="List the keys of a folder.")
 @KEYS
 @_DATA
 @JSON
 def list_keys(keys_path: Path | None, data: Path | None, as_json: bool) -> None:
     """List the keys of a folder: name, address, and whether the file is encrypted or plain."""
     folder = find_keys_folder(keys_path, data)
+    if not folder.path.is_dir():
+        raise ConfigError(f"there is no folder {folder.path.absolute()}: `joey keys new NAME` makes it")
     found = folder.list()
     print_document(
         [_describe_key(stored) for stored in found],
         as_json=as_json,
         show=lambda: _print_list(folder, found),
     )
+    faults = [stored.fault for stored in found if stored.fault]
+    for fault in faults:
+        click.echo(f"joey: {fault}", err=True)
+    if faults:
+        raise click.exceptions.Exit(1)
 
 
 _REVEAL_QUESTION = "Whoever sees what comes now can take everything the key holds. Print it?"
@@ -205,6 +215,8 @@ def _read_secret_text(source: Path | None) -> str:
         else:
             with source.open("rb") as file:
                 data = file.read(_SECRET_BYTES_MAX)
+        if not data.strip():
+            raise ConfigError(f"{'stdin' if str(source) == '-' else source} is empty: nothing to import")
         return data.decode()
     except OSError as error:
         raise ConfigError(f"cannot read {source}: {error.strerror}") from None
@@ -213,9 +225,14 @@ def _read_secret_text(source: Path | None) -> str:
 
 
 def _read_hex(text: str) -> PrivateKey:
+    digits = text.strip().removeprefix("0x")
     try:
-        return PrivateKey.from_hex(text.strip().removeprefix("0x"))
+        return PrivateKey.from_hex(digits)
     except ValueError:
+        if _HEX.fullmatch(digits):
+            raise ConfigError(
+                "these 64 hex digits are not a private key: it is neither zero nor above the curve's order"
+            ) from None
         raise ConfigError("the secret is neither a private key of 64 hex digits nor a mnemonic") from None
 
 
@@ -255,7 +272,7 @@ def _print_list(folder: KeyFolder, found: tuple[StoredKey, ...]) -> None:
         click.echo(f"there are no keys in {folder.path}", err=True)
         return
     rows = [
-        (stored.record.name, stored.record.address or stored.fault, _format_kind(stored)) for stored in found
+        (stored.record.name, stored.record.address or "damaged", _format_kind(stored)) for stored in found
     ]
     print_table(("name", "address", "kind"), rows, numbers=set())
 

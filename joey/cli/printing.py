@@ -2,7 +2,7 @@
 
 JSON is exact and says its units: an amount `stake` becomes `"stake_upokt": "1000000"`, a text, since
 many readers of JSON keep numbers as floats; heights and counts are numbers, bytes are hex, a fraction
-is its decimal text.
+is its decimal text. A height of 0 stands for none and is `null`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,18 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from joey.core.protocol.params import format_decimal
-from joey.core.units import Upokt, format_pokt
+from joey.core.units import Height, Upokt, format_pokt
 
 __all__ = ["JSON", "Document", "describe", "format_amount", "print_document", "print_pairs", "print_table"]
 
 Document = dict[str, Any]
 
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, exact to the last digit.")
+JSON = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print JSON, exact to the last digit; errors stay text, on stderr.",
+)
 
 
 def print_document(document: object, *, as_json: bool, show: Callable[[], None]) -> None:
@@ -54,8 +59,10 @@ def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def format_amount(amount: int) -> str:
-    """Return an amount of upokt for people, in POKT and in full."""
-    return f"{format_pokt(Upokt(amount))} POKT"
+    """Return an amount of upokt for people, in POKT and in full, such as `60,000.000000 POKT`."""
+    whole, _, part = format_pokt(Upokt(amount)).rpartition(".")
+    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
+    return f"{sign}{int(digits):,}.{part} POKT"
 
 
 def describe(value: object) -> Any:
@@ -84,6 +91,8 @@ def _describe_fields(value: Any) -> Document:
         item = getattr(value, field.name)
         if hints[field.name] is Upokt or Upokt in get_args(hints[field.name]):
             described[f"{field.name}_upokt"] = None if item is None else str(item)
+        elif hints[field.name] is Height and not item:
+            described[field.name] = None
         else:
             described[field.name] = describe(item)
     return described

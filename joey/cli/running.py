@@ -12,7 +12,14 @@ import click
 
 from joey.telemetry import configure_logging
 
-__all__ = ["LOG_LEVEL", "Progress", "cancel_on_signal", "prepare_logging", "run_until_stopped"]
+__all__ = [
+    "LOG_LEVEL",
+    "ROLE_LOG_LEVEL",
+    "Progress",
+    "cancel_on_signal",
+    "prepare_logging",
+    "run_until_stopped",
+]
 
 LOG_LEVEL = click.option(
     "--log-level",
@@ -21,6 +28,18 @@ LOG_LEVEL = click.option(
     show_default=True,
     help="What is logged to standard error.",
 )
+
+
+ROLE_LOG_LEVEL = click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="What is logged to standard error [info, but no line for each relay].",
+)
+"""That of a role that runs for months: what became of money is always told."""
+
+
+_OF_EVERY_RELAY = ("joey.outcome", "joey.gateway")
+"""These have a line at `info` for each relay, or each that failed."""
 
 
 class Progress:
@@ -39,9 +58,14 @@ class Progress:
         click.echo(f"{self.elapsed_s:6.1f} s  {line}", err=True)
 
 
-def prepare_logging(level: str) -> None:
-    """Send logs of `level` and above to standard error."""
-    configure_logging(level=level)
+def prepare_logging(level: str | None) -> None:
+    """Send logs of `level` and above to standard error; `None`: of a role, what happens to money."""
+    configure_logging(level=level or "info")
+    if level is None:
+        logging.getLogger().setLevel(logging.WARNING)
+        logging.getLogger("joey").setLevel(logging.INFO)
+        for name in _OF_EVERY_RELAY:
+            logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 

@@ -1,4 +1,4 @@
-"""`joey settle check`: did the network settle rightly? Computed again from what the chain published."""
+"""`joey settle check`: did the network settle rightly? Recomputed from what the chain published."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from joey.cli.chain_options import ChainPlace, chain_options, run_on_chain
+from joey.cli.chain_options import Address, ChainPlace, chain_options, run_on_chain
 from joey.cli.printing import JSON, Document, format_amount, print_document, print_table
 from joey.core.errors import SupplyMismatch
 from joey.core.protocol.events import ClaimExpired, ClaimSettled
@@ -15,6 +15,9 @@ from joey.economy.recompute import End, SettlementReport, check_settlement, find
 from joey.ports.chain import Chain
 
 __all__ = ["settle"]
+
+_HEIGHT_FIRST = 2
+"""The first block with a state before it."""
 
 
 @click.group()
@@ -25,19 +28,25 @@ def settle() -> None:
 @settle.command()
 @click.argument("height", type=click.IntRange(1))
 @click.argument("last_height", type=click.IntRange(1), required=False)
-@click.option("--application", default="", help="Of this application's session that holds HEIGHT alone.")
+@click.option(
+    "--application",
+    default="",
+    metavar="ADDRESS",
+    type=Address(is_needed=False),
+    help="Only this application's session that holds HEIGHT.",
+)
 @click.option("--service", default="", help="The session's service; goes with --application.")
 @chain_options
 @JSON
 def check(
     place: ChainPlace, height: int, last_height: int | None, application: str, service: str, as_json: bool
 ) -> None:
-    """Compute the settlement of a block again, or of all from HEIGHT to LAST_HEIGHT.
+    """Recompute the settlement of a block, or of all from HEIGHT to LAST_HEIGHT.
 
     With --application and --service, HEIGHT is any height of a session, and that session is checked
     where it was settled. Ends with exit status 1 at the first difference, which it names: which claim,
     which field, what it should be and what the chain says. A full node must still know the state of
-    the block before.
+    the block before; block 1 has none before it and settles nothing, so a range starts at 2.
     """
     if bool(application) != bool(service):
         raise click.UsageError("--application and --service go together: they name a session with HEIGHT")
@@ -46,12 +55,18 @@ def check(
     if last_height is not None and last_height < height:
         raise click.UsageError(f"LAST_HEIGHT {last_height} is before HEIGHT {height}")
 
+    first = max(height, _HEIGHT_FIRST)
+    if first > height and not application:
+        if (last_height or height) < first:
+            raise click.UsageError("block 1 settles nothing: name a block from 2 on")
+        click.echo("block 1 settles nothing: starting at block 2", err=True)
+
     async def work(chain: Chain) -> list[SettlementReport]:
         if application:
             settled = await find_settled_session(chain, application, service, Height(height))
             return [await check_settlement(chain, settled.height, session_id=settled.session_id)]
         reports = []
-        for each in range(height, (last_height or height) + 1):
+        for each in range(first, (last_height or height) + 1):
             reports.append(await check_settlement(chain, Height(each)))
             if reports[-1].differences:
                 break
@@ -60,9 +75,9 @@ def check(
     reports = run_on_chain(place, work)
     document = [_describe(report) for report in reports]
     print_document(document, as_json=as_json, show=partial(_print_reports, reports))
-    first = next((report.first_difference for report in reports if report.differences), None)
-    if first is not None:
-        raise SupplyMismatch(f"the first difference: {first}")
+    difference = next((report.first_difference for report in reports if report.differences), None)
+    if difference is not None:
+        raise SupplyMismatch(f"the first difference: {difference}")
 
 
 def _describe(report: SettlementReport) -> Document:

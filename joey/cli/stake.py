@@ -78,7 +78,7 @@ def supplier(file: Path, sending: Sending) -> None:
     _send_file(file, SupplierFile, sending, propose_supplier)
 
 
-@stake.command()
+@stake.command(short_help="Stake the application of FILE, or change it.")
 @_file_options(APPLICATION_EXAMPLE)
 def application(file: Path, sending: Sending) -> None:
     """Stake the application of FILE, raise its stake, change its service, or add gateways."""

@@ -6,16 +6,18 @@ import dataclasses
 import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from joey.config.checks import check_config
+from joey.config.environment import Variable, find_variables
 from joey.config.settings import Config, is_secret
 from joey.core.errors import ConfigError
 
 __all__ = ["list_values", "read_config", "read_table"]
 
-ENVIRONMENT_PREFIX = "JOEY_"
+_FILE = "file:"
 
 _TYPE_NAMES = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -23,26 +25,43 @@ T = TypeVar("T")
 
 
 def read_config(path: Path | None, environment: Mapping[str, str]) -> Config:
-    """Read the settings; `path` `None` means no file. Raises `ConfigError` naming the key and the fix."""
+    """Read the settings; `path` `None` means no file. Raises `ConfigError` naming the key and the fix.
+
+    A `file:` reference of the file leads from the file's own folder, that of a variable from the current
+    one; here both become absolute.
+    """
     data = {} if path is None else _read_toml(path)
-    source = str(path) if path else "the environment"
-    for name, text in environment.items():
-        if name.startswith(ENVIRONMENT_PREFIX) and "__" in name:
-            _set_from_environment(data, name, text)
+    variables = find_variables(environment, data)
     # A file with one node may write [node] and [[node.services]] without an array around it.
     if isinstance(data.get("node"), dict):
         data["node"] = [data["node"]]
+    source = _Source(
+        "" if path is None else str(path), Path.cwd() if path is None else path.absolute().parent
+    )
     config = _build(Config, data, "", source)
     # The demonstration's nodes stand for no suppliers that a network by address could know.
     if "node" not in data and config.chain.kind != "local":
         config = dataclasses.replace(config, node=())
-    check_config(config, list_values(config))
+    try:
+        check_config(config, list_values(config))
+    except ConfigError as error:
+        variable = variables.get(str(error.fields.get("key")).partition("[")[0])
+        where = source.name if variable is None else variable.name
+        raise ConfigError(f"{where}: {error.message}" if where else error.message, **error.fields) from None
     return config
 
 
 def read_table(cls: type[T], path: Path) -> T:
     """Read another TOML file into frozen values, as strictly. Raises `ConfigError`."""
-    return _build(cls, _read_toml(path), "", str(path))
+    return _build(cls, _read_toml(path), "", _Source(str(path), path.absolute().parent))
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where values come from: what errors call it, and the folder that its relative paths start from."""
+
+    name: str
+    folder: Path
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -54,24 +73,13 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not TOML: {error}") from None
 
 
-def _set_from_environment(data: dict[str, Any], name: str, text: str) -> None:
-    """Put `JOEY_GATEWAY__DEADLINE_S=30` where `[gateway] deadline_s` would be."""
-    *tables, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-    for table in tables:
-        inner = data.setdefault(table, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(f"{name} cannot set one entry of the list [[{table}]]: use the file")
-        data = inner
-    try:
-        data[key] = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        data[key] = text
-
-
-def _build(cls: type[T], data: object, where: str, source: str) -> T:
+def _build(cls: type[T], data: object, where: str, source: _Source) -> T:
     """Make a frozen value of `data`, checking every key and type; `where` is the key's path."""
+    if isinstance(data, Variable):
+        source = _Source(data.name, Path.cwd())
+        data = data.read(dict)
     if not isinstance(data, dict):
-        raise ConfigError(f"{source}: {where or 'the file'} must be a table")
+        raise ConfigError(f"{source.name}: {where or 'the file'} must be a table")
     hints = get_type_hints(cls)
     values: dict[str, Any] = {}
     for key, value in data.items():
@@ -79,23 +87,39 @@ def _build(cls: type[T], data: object, where: str, source: str) -> T:
         if key not in hints:
             near = difflib.get_close_matches(key, hints, 1)
             hint = f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(hints)}"
-            raise ConfigError(f"{source}: unknown key {path}{hint}", key=path)
+            name = _find_name(value) or source.name
+            raise ConfigError(f"{name}: unknown key {path}{hint}", key=path)
         values[key] = _read(hints[key], value, path, source)
     return cls(**values)
 
 
-def _read(kind: Any, value: object, path: str, source: str) -> object:
+def _find_name(value: object) -> str:
+    """Return the variable that a value came from, itself or the first inside a table; "" for none."""
+    if isinstance(value, Variable):
+        return value.name
+    if isinstance(value, dict):
+        return next((name for item in value.values() if (name := _find_name(item))), "")
+    return ""
+
+
+def _read(kind: Any, value: object, path: str, source: _Source) -> object:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return _build(kind, value, path, source)
+    if isinstance(value, Variable):
+        source = _Source(value.name, Path.cwd())
+        value = value.read(kind)
     if get_origin(kind) is tuple:
         if not isinstance(value, list):
-            raise ConfigError(f"{source}: {path} must be a list", key=path)
+            raise ConfigError(f"{source.name}: {path} must be a list", key=path)
         return tuple(_read(get_args(kind)[0], item, f"{path}[{i}]", source) for i, item in enumerate(value))
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not kind:
         shown = "***" if is_secret(path) else repr(value)
-        raise ConfigError(f"{source}: {path} must be {_TYPE_NAMES[kind]}, not {shown}", key=path)
+        raise ConfigError(f"{source.name}: {path} must be {_TYPE_NAMES[kind]}, not {shown}", key=path)
+    if isinstance(value, str) and is_secret(path) and value.removeprefix(_FILE) not in ("", value):
+        # From the root on, so that a role finds it wherever it is started.
+        return f"{_FILE}{source.folder / Path(value.removeprefix(_FILE)).expanduser()}"
     return value
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import anyio
 
 from joey.core.errors import (
+    Busy,
     ChainUnavailable,
     ConfigError,
     EngineFailed,
@@ -30,6 +31,9 @@ from joey.relaying.signing import PreparedSession, RelayCall, SessionSigner
 __all__ = ["Convict", "Dispatcher", "Line", "Order"]
 
 _SESSION_REFUSALS = frozenset({SessionExpired.code, SessionUnknown.code})
+
+_STANDSTILL_REFUSALS = _SESSION_REFUSALS | {Busy.code}
+"""What nodes say, too, that cannot follow their chain."""
 
 Convict = Callable[[str, Sequence[str]], None]
 """Told of a service, and of suppliers whose engines failed at a request that another's then served."""
@@ -149,11 +153,30 @@ class Dispatcher:
                 failed.append(address)
                 raise
 
-        answer = await try_in_turn(plan, attempt, deadline=deadline)
+        try:
+            answer = await try_in_turn(plan, attempt, deadline=deadline)
+        except NoSupplierLeft as error:
+            raise self._explain(error) from None
         status = answer.response.status if isinstance(answer, RelayAnswer) else answer.status
         if failed and status == 200:
             self._convict(order.offer.service_id, failed)
         return answer
+
+    def _explain(self, error: NoSupplierLeft) -> NoSupplierLeft:
+        """Return the error with the truth in plain words where the chain may stand still."""
+        causes = error.fields["causes"]
+        assert isinstance(causes, tuple)
+        if not causes or not _STANDSTILL_REFUSALS.issuperset(causes):
+            return error
+        if self._sessions.find_fault() is not None and self._sessions.height is not None:
+            text = "this gateway sees no new blocks of the chain, and no supplier takes its relays"
+        elif set(causes) == {Busy.code}:
+            # They do not say why, and why is not signed.
+            text = "no supplier answered: their slots are taken, or they see no new blocks of the chain"
+        else:
+            return error
+        tried = f"tried {len(causes)}: {', '.join(causes)}"
+        return NoSupplierLeft(f"{text}; {tried}; ask again later", **error.fields)
 
     async def _prepare(self, line: Line, service_id: str, deadline: float) -> PreparedSession:
         session = self._sessions.find(line.application_address, service_id)

@@ -84,7 +84,7 @@ class Claimer:
             try:
                 due = await self._lifecycle.advance(session, height)
             except (OSError, ChainUnavailable, Busy) as error:
-                _log.error("session %s waits: %s", session.header.session_id, error)
+                _tell_waits(session, error)
                 due = Height(height + 1)
         del self._sessions[session.key]
         self._tell_progress()
@@ -92,3 +92,11 @@ class Claimer:
     def _tell_progress(self) -> None:
         self._progress.set()
         self._progress = anyio.Event()
+
+
+def _tell_waits(session: OwedSession, error: Exception) -> None:
+    """Log why a session waits, once for as long as it waits for the same."""
+    reason = str(error)
+    if reason != session.told:
+        _log.error("session %s waits: %s", session.header.session_id, reason)
+    session.told = reason

@@ -19,7 +19,7 @@ from joey.node.owed import CLAIMED, OwedSession
 from joey.node.proving import Proving
 from joey.node.settling import Settling
 from joey.node.worth import estimate_worth
-from joey.ports.chain import Chain
+from joey.ports.chain import Chain, TransactionTerms
 from joey.ports.stores import ClaimRecord, Claims
 
 __all__ = ["Claiming"]
@@ -55,8 +55,11 @@ class Claiming:
         header, supplier = session.header, session.supplier_address
         relays = session.relays
         record = await self._claims.get(*session.key)
-        if record is not None and record.state == "due" and record.height >= height < window.close - 1:
-            return  # it was sent before a restart, at this very block: the next may have it
+        if record is not None and record.state == "due" and record.terms is not None:
+            # That one may be on its way: what the session has grown by since is claimed after it.
+            if not await self._claim_again(record, key, window):
+                return
+            record = await self._claims.get(*session.key)
         trie = await self._tries.fold(header, supplier)
         if trie is None:
             await self._settling.lose(session, record, "no relay was below the difficulty target")
@@ -76,7 +79,7 @@ class Claiming:
         window: Window,
     ) -> bool:
         """Send a claim unless the chain has it, or it should not be sent; tell whether that is settled."""
-        found = await self._chain.claim(*session.key)
+        found = await self._chain.claim(*session.key, self._head.height)
         if found is not None and found.root == due.root:
             await self._claims.save(replace(due, state="claimed"))
             return True
@@ -98,6 +101,15 @@ class Claiming:
             _log.warning("the claim of session %s stays as it is: %s", due.header.session_id, reason)
         return True
 
+    async def _claim_again(self, due: ClaimRecord, key: PrivateKey, window: Window) -> bool:
+        """Send what may be on its way as it was signed, unless it has arrived; tell whether it has."""
+        header, supplier = due.header, due.supplier_address
+        found = await self._chain.claim(header.session_id, supplier, self._head.height)
+        if found is not None and found.root == due.root:
+            await self._claims.save(replace(due, state="claimed", terms=None))
+            return True
+        return await self._send(due, CreateClaim(supplier, header, due.root), key, window)
+
     async def _rehearse(self, due: ClaimRecord, trie: FoldedTrie, key: PrivateKey) -> str | None:
         """Return why a claim could not be proven if it had to be, taking the newest block as its seed."""
         block = await self._chain.block(due.height)
@@ -107,28 +119,62 @@ class Claiming:
         return None if fault is None else f"it could not be proven: {fault}"
 
     async def _send(self, due: ClaimRecord, claim: CreateClaim, key: PrivateKey, window: Window) -> bool:
-        """Submit a claim and tell whether the chain took it."""
+        """Submit a claim, by the terms of its record if it has any; tell whether the chain took it."""
+
+        async def keep_terms(terms: TransactionTerms) -> None:
+            await self._claims.save(replace(due, terms=terms))
+
         # Once the window has closed there is nothing left to wait for: the chain is asked what it has.
         with self._head.cancel_at(Height(window.close + 1)) as scope:
             try:
-                result = await self._chain.submit([claim], key, timeout_height=window.close)
+                result = await self._chain.submit(
+                    [claim], key, timeout_height=window.close, on_signed=keep_terms, terms=due.terms
+                )
             except (TransactionRejected, WindowClosed) as error:
+                await self._claims.save(replace(due, terms=None))
                 tell_undone("claimed", due.header, self._head.height, window, error)
                 return False
-            await self._claims.save(replace(due, state="claimed", tx_hash=result.hash, height=result.height))
+            claimed = replace(due, state="claimed", tx_hash=result.hash, height=result.height, terms=None)
+            await self._claims.save(claimed)
             _log.info("claimed %d relays of session %s", due.relays, due.header.session_id)
         return not scope.cancelled_caught
 
-    async def catch_up(self, session: OwedSession, close: Height) -> None:
-        """Unless the chain is known to have the newest claim, ask which one it has, if any."""
+    async def catch_up(self, session: OwedSession, height: Height, close: Height) -> None:
+        """Unless the chain is known to have the newest claim, ask which one it has, if any, at `height`.
+
+        A session without one is lost, but asked for again at every block: a full node that lags behind
+        knows of no claim, and one that is there and is not proven costs a part of the stake.
+        """
         record = await self._claims.get(*session.key)
-        if record is not None and record.state != "due":
+        if record is not None and record.state in CLAIMED:
             return
-        claim = await self._chain.claim(*session.key)
-        if claim is None:
+        claim = await self._find_claim(session, record, height)
+        if claim is not None:
+            await self._take_up(session, record, claim)
+        elif record is None or record.state != "lost":
             closed = WindowClosed(f"the claim window closed at height {close}", height=close)
             await self._settling.lose(session, record, str(closed))
-            return
+
+    async def _find_claim(
+        self, session: OwedSession, record: ClaimRecord | None, height: Height
+    ) -> Claim | None:
+        """Ask for a claim, once more where it was sent: behind one address may be several full nodes."""
+        claim = await self._chain.claim(*session.key, height)
+        if claim is None and record is not None and record.terms is not None:
+            claim = await self._chain.claim(*session.key, height)
+        return claim
+
+    async def _take_up(self, session: OwedSession, record: ClaimRecord | None, claim: Claim) -> None:
+        """Go on with the claim that the chain has, and say loudly what it leaves out."""
+        if record is not None and record.relays > claim.relays:
+            _log.error(
+                "LOST: %d of %d relays of session %s: only an earlier claim came in",
+                record.relays - claim.relays,
+                record.relays,
+                session.header.session_id,
+            )
+        else:
+            _log.info("the chain has the claim of session %s", session.header.session_id)
         await self._claims.save(
             ClaimRecord(
                 session.header,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import anyio
 from anyio.abc import TaskStatus
@@ -20,16 +20,19 @@ __all__ = ["Head"]
 _log = logging.getLogger("joey.node")
 
 _RETRY_S = 1.0
+_QUIET_S = 30.0
 
 
 class Head:
     """Follows the chain. `height` is 0 before the first block is known.
 
-    While the chain does not answer, the last height known stays in force and `find_fault` says so.
+    While the chain does not answer, the last height known stays in force and `find_fault` says so. Windows
+    close whether or not blocks are announced, so where none was for `quiet_s` the chain is asked.
     """
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Chain, *, quiet_s: float = _QUIET_S) -> None:
         self._chain = chain
+        self._quiet_s = quiet_s
         self._shared: SharedParams | None = None
         self._grew = anyio.Event()
         self._ends: dict[anyio.CancelScope, Height] = {}
@@ -50,6 +53,20 @@ class Head:
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Follow until cancelled; started once the first block is known."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._ask_when_quiet)
+            await self._follow(task_status)
+
+    async def _ask_when_quiet(self) -> None:
+        while True:
+            height = self.height
+            await anyio.sleep(self._quiet_s)
+            if height and self.height == height:
+                # While the chain does not answer, the one who follows says so.
+                with suppress(ChainUnavailable):
+                    await self.refresh()
+
+    async def _follow(self, task_status: TaskStatus[None]) -> None:
         while True:
             try:
                 async for block in self._chain.follow():

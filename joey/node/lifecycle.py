@@ -2,13 +2,15 @@
 
 The record of a claim goes through these states, each durable before the next step:
 
-- `due`: the root is decided; it was sent, or is about to be. After a restart the chain is asked
-  whether it has it, and it is sent again only if not.
+- `due`: the root is decided; it was sent if there are `terms`, or is about to be. After a restart the chain
+  is asked whether it has it; if not, the transaction of those terms is sent again, byte by byte.
 - `claimed`: the chain has it. No proof of it was due so far.
-- `proving`: a proof is due; it was sent, or is about to be.
+- `proving`: a proof is due; it was sent, or is about to be, with `terms` as above.
 - `proved`: the chain found the proof valid.
 - `settled`: the chain paid it.
-- `lost`: it is not paid; `note` says why, and `relays` counts all that were served.
+- `lost`: it is not paid; `note` says why, and `relays` counts all that were served. Where the chain was
+  asked in vain for the claim it is asked again until its settlement, and the claim taken up if it is there.
+- `unknown`: what its settlement brought is not to be had from the full node any more.
 
 The log of a session is dropped when its settlement has passed, which is when nothing of it can be
 paid any more; the record stays.
@@ -22,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from joey.core.crypto.keys import PrivateKey
+from joey.core.errors import ChainUnavailable
 from joey.core.protocol.windows import (
     Window,
     compute_claim_window,
@@ -35,6 +38,7 @@ from joey.node.head import Head
 from joey.node.miner import SessionTries, compute_claim_start
 from joey.node.owed import CLAIMED, OwedSession
 from joey.node.proving import Proving
+from joey.node.ring_watch import RingWatch
 from joey.node.settling import Settling
 from joey.ports.chain import Chain
 from joey.ports.stores import Claims, RelayLog
@@ -49,11 +53,13 @@ class Lifecycle:
         self, chain: Chain, head: Head, log: RelayLog, claims: Claims, keys: Mapping[str, PrivateKey]
     ) -> None:
         self._chain = chain
+        self._head = head
         self._claims = claims
         self._keys = keys
         self._tries = SessionTries(chain, log)
         self._settling = Settling(chain, log, claims)
         self._proving = Proving(chain, head, log, claims, self._tries)
+        self._ring_watch = RingWatch(chain, log)
         self._claiming = Claiming(chain, head, claims, self._tries, self._proving, self._settling)
 
     async def advance(self, session: OwedSession, height: Height) -> Height | None:
@@ -62,6 +68,17 @@ class Lifecycle:
         Return the height at which something is due next, or `None` when all is done. Raises `OSError`
         and `Busy` when the store fails, and `ChainUnavailable`.
         """
+        try:
+            return await self._advance(session, height)
+        except ChainUnavailable as error:
+            if not error.fields.get("pruned") or not await self._settling.give_up(
+                session, height, self._head.shared, str(error)
+            ):
+                raise
+        self._tries.forget(session.header, session.supplier_address)
+        return None
+
+    async def _advance(self, session: OwedSession, height: Height) -> Height | None:
         height_end = session.header.height_end
         shared = (await self._chain.params_at(height_end)).shared
         start = compute_claim_start(height_end, shared)
@@ -78,7 +95,7 @@ class Lifecycle:
             await self._claim(session, height, window)
             return Height(height + 1)
         if height >= window.close:
-            await self._claiming.catch_up(session, window.close)
+            await self._claiming.catch_up(session, height, window.close)
         is_done = await self._prove(session, height, compute_proof_window(height_end, shared))
         return settlement if is_done and height >= window.close else Height(height + 1)
 
@@ -92,11 +109,12 @@ class Lifecycle:
 
     async def _prove(self, session: OwedSession, height: Height, window: Window) -> bool:
         """Prove the claim if that is due; tell whether nothing is left to do for it."""
-        if not window.open - 1 <= height < window.close:
-            return height >= window.close
         record = await self._claims.get(*session.key)
-        if record is None or record.state not in CLAIMED:
-            return True
+        if height >= window.close or record is None or record.state not in CLAIMED:
+            return height >= window.close
+        if height < window.open - 1:
+            await self._ring_watch.look(session)
+            return False
         key = self._keys.get(session.supplier_address)
         if key is None:
             return True

@@ -22,7 +22,10 @@ class OwedSession:
     """A session with relays in the log.
 
     `due` is the first height at which something is left to do, `relays` how many are in the log, and
-    `relays_claimed` how many were when its present claim was made; `None` before there is one.
+    `relays_claimed` how many were when its present claim was made; `None` before there is one. `signers`
+    are the keys that its newest relay was signed among, once that was looked at, and `signers_missing` how
+    many of them are not in the ring now. `told` is the last reason for waiting that was logged, and
+    `refusals` counts how often a full node that has pruned its settlement was asked for it.
     """
 
     header: SessionHeader
@@ -30,6 +33,10 @@ class OwedSession:
     due: Height
     relays: int = 0
     relays_claimed: int | None = None
+    signers: frozenset[bytes] | None = None
+    signers_missing: int = 0
+    told: str = ""
+    refusals: int = 0
 
     @property
     def key(self) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 """The proof of a claim: made when the chain asks for one, judged as the chain will, and sent.
 
-Nothing of a proof is kept: it shows a relay, and is the same whenever it is made, for the claim's
-root, the seed block and the log decide all of it. So a node that was stopped makes and sends the same
-one again, unless the chain has accepted it by then.
+Nothing of a proof is kept but the terms of its transaction: it shows a relay, and is the same whenever
+it is made, for the claim's root, the seed block and the log decide all of it. So a node that was stopped
+makes the same one and sends the same bytes again, unless the chain has accepted it by then.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from joey.node.alarms import tell_undone
 from joey.node.head import Head
 from joey.node.miner import SessionTries
 from joey.node.rings import fetch_ring
-from joey.ports.chain import Chain, TransactionResult
+from joey.ports.chain import Chain, TransactionResult, TransactionTerms
 from joey.ports.stores import ClaimRecord, Claims, RelayLog
 
 __all__ = ["MadeProof", "Proving"]
@@ -63,16 +63,17 @@ class Proving:
         if record.state == "proved":
             return True
         header, supplier = record.header, record.supplier_address
-        claim = await self._chain.claim(header.session_id, supplier)
+        height = self._head.height
+        claim = await self._chain.claim(header.session_id, supplier, height)
         seed_block = await self._chain.block(Height(window.open - 1))
         if claim is None or seed_block is None:
             return False
         if claim.proof_status is ProofStatus.VALIDATED:
-            await self._claims.save(replace(record, state="proved"))
+            await self._claims.save(replace(record, state="proved", terms=None))
             return True
-        height = self._head.height
-        if record.state == "proving" and record.proof_height >= height < window.close - 1:
-            return False  # it was sent before a restart, at this very block: the next may have it
+        if await self._was_judged(record, claim):
+            tell_undone("proven", header, height, window, "the chain found the proof invalid")
+            return False
         if not await self._is_due(claim, seed_block.hash):
             return False
         trie = await self._tries.find(header, supplier, claim.root, claim.relays)
@@ -86,6 +87,16 @@ class Proving:
         record = replace(record, state="proving", proof_height=height)
         await self._claims.save(record)
         return await self._send(record, made.encoded, window, key)
+
+    async def _was_judged(self, record: ClaimRecord, claim: Claim) -> bool:
+        """Tell whether the chain would find this proof invalid as it did before, and take its fee again.
+
+        Its bytes are the same, and so is the ring that they were judged by.
+        """
+        if claim.proof_status is not ProofStatus.INVALID or not record.proof_tx_hash:
+            return False
+        judged = await fetch_ring(self._chain, record.header, record.proof_height)
+        return judged == await fetch_ring(self._chain, record.header)
 
     async def make_proof(
         self, claim: Claim, trie: FoldedTrie, seed_block_hash: bytes, key: PrivateKey
@@ -138,22 +149,30 @@ class Proving:
         return requirement is not ProofRequirement.NOT_REQUIRED
 
     async def _send(self, record: ClaimRecord, encoded: bytes, window: Window, key: PrivateKey) -> bool:
-        """Submit a proof and tell whether the chain found it valid at the end of its block."""
-        header, supplier = record.header, record.supplier_address
+        """Submit a proof, by the terms of its record if it has any; tell whether the chain found it valid."""
+
+        async def keep_terms(terms: TransactionTerms) -> None:
+            await self._claims.save(replace(record, terms=terms))
+
         result: TransactionResult | None = None
         with self._head.cancel_at(Height(window.close + 1)):
             try:
                 result = await self._chain.submit(
-                    [SubmitProof(supplier, header, encoded)], key, timeout_height=window.close
+                    [SubmitProof(record.supplier_address, record.header, encoded)],
+                    key,
+                    timeout_height=window.close,
+                    on_signed=keep_terms,
+                    terms=record.terms,
                 )
             except (TransactionRejected, WindowClosed) as error:
-                tell_undone("proven", header, self._head.height, window, error)
+                await self._claims.save(replace(record, terms=None))
+                tell_undone("proven", record.header, self._head.height, window, error)
         return result is not None and await self._check(record, result.hash, result.height, window)
 
     async def _check(self, record: ClaimRecord, tx_hash: str, height: Height, window: Window) -> bool:
         """Record a proof that is in a block; tell whether it holds."""
         header = record.header
-        record = replace(record, proof_tx_hash=tx_hash, proof_height=height)
+        record = replace(record, proof_tx_hash=tx_hash, proof_height=height, terms=None)
         claim = await self._chain.claim(header.session_id, record.supplier_address, height)
         if claim is None and height >= window.close:
             # Settled in the same block, which tells what became of it.

@@ -186,7 +186,8 @@ class RelayServer:
         if isinstance(error, SupplierError):
             _log.warning("relay failed: %s; %s", error, error.fields.get("cause", error.code))
         else:
-            _log.info("relay refused: %s; %s", error.code, error)
+            # At the level that no operator sees by default: anybody can have a relay refused.
+            _log.debug("relay refused: %s; %s", error.code, error)
         return error
 
 

@@ -16,6 +16,7 @@ import anyio
 from joey.core.errors import Busy, ChainUnavailable, SessionExpired, SessionUnknown
 from joey.core.protocol.claims import compute_relay_price, compute_session_budget
 from joey.core.protocol.sessions import compute_session_end, compute_session_start
+from joey.core.protocol.transfers import is_settled_in_time
 from joey.core.protocol.windows import compute_grace_end
 from joey.core.units import Height, round_down
 from joey.core.wire.session import Session, SessionHeader
@@ -40,7 +41,8 @@ class KnownSession:
     """A session as the chain has it.
 
     `suppliers` are the operator addresses drawn; `relays_max` is what the application can pay each
-    of them for (`None`: relays are free); from `height_cutoff` on no answer counts any more.
+    of them for (`None`: relays are free; 0 where it moves to another account before the session is
+    settled); from `height_cutoff` on no answer counts any more.
     """
 
     header: SessionHeader
@@ -192,10 +194,14 @@ class Sessions:
             session.application.spend_limit_per_session,
         )
         price = compute_relay_price(units, params.shared)
+        relays_max = round_down(budget / price) if price else None
+        if not is_settled_in_time(session, params.shared):
+            # The application will have moved away: nobody could claim a relay of this session.
+            relays_max = 0
         return KnownSession(
             header=session.header,
             suppliers=_list_suppliers(session),
-            relays_max=round_down(budget / price) if price else None,
+            relays_max=relays_max,
             height_cutoff=compute_cutoff(session.header.height_end, params.shared),
         )
 

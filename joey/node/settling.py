@@ -6,6 +6,8 @@ import logging
 from dataclasses import replace
 
 from joey.core.protocol.events import ClaimDiscarded, ClaimExpired, ClaimSettled
+from joey.core.protocol.params import SharedParams
+from joey.core.protocol.windows import compute_settlement_height
 from joey.core.trie.smst import read_root
 from joey.core.units import Height
 from joey.node.owed import NO_ROOT, OwedSession, make_record
@@ -15,6 +17,9 @@ from joey.ports.stores import ClaimRecord, Claims, RelayLog
 __all__ = ["Settling"]
 
 _log = logging.getLogger("joey.node")
+
+_REFUSALS_MAX = 10
+"""At so many blocks a full node is asked for a settlement that it has pruned."""
 
 _End = ClaimSettled | ClaimExpired | ClaimDiscarded
 
@@ -44,6 +49,26 @@ class Settling:
             await self.lose(session, record, f"the chain settled no claim of it at height {height}")
         await self._relay_log.forget(*session.key)
 
+    async def give_up(self, session: OwedSession, height: Height, shared: SharedParams, reason: str) -> bool:
+        """Close a session of which a full node has pruned the settlement; tell whether that was done.
+
+        Not before the chain was asked at several blocks, since another full node that is away may keep
+        more; and only when, by the live parameters, its settlement has passed and the chain, which
+        answers, has no claim of it: nothing of it can be paid any more. Raises as `settle`.
+        """
+        if height <= compute_settlement_height(session.header.height_end, shared):
+            return False
+        session.refusals += 1
+        if session.refusals < _REFUSALS_MAX or await self._chain.claim(*session.key, height) is not None:
+            return False
+        record = await self._claims.get(*session.key) or make_record(session)
+        note = f"the full node does not tell any more what its settlement brought: {reason}"
+        _log.error("UNKNOWN: %d relays of session %s: %s", session.relays, session.header.session_id, note)
+        if record.state != "lost":
+            await self._claims.save(replace(record, state="unknown", note=note, terms=None))
+        await self._relay_log.forget(*session.key)
+        return True
+
     async def _find_end(self, session: OwedSession, height: Height) -> _End | None:
         for event in await self._chain.events(height):
             if isinstance(event, _End) and (event.header.session_id, event.supplier_address) == session.key:
@@ -65,6 +90,7 @@ class Settling:
                 compute_units=event.claimed_compute_units,
                 state="settled",
                 note=note,
+                terms=None,
             )
         )
         _log.info("session %s was settled at height %d: %s", session.header.session_id, height, note)

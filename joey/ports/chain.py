@@ -6,8 +6,8 @@ parameter. Reads are answered from what the chain has committed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -19,7 +19,15 @@ from joey.core.units import ComputeUnits, Height, Upokt
 from joey.core.wire.messages import Message
 from joey.core.wire.session import Application, Gateway, Service, Session, Supplier
 
-__all__ = ["Block", "Chain", "Fee", "IncludedTransaction", "TransactionResult"]
+__all__ = [
+    "Block",
+    "Chain",
+    "Fee",
+    "IncludedTransaction",
+    "OnSigned",
+    "TransactionResult",
+    "TransactionTerms",
+]
 
 _HEAD = Height(0)
 
@@ -66,6 +74,26 @@ class IncludedTransaction:
     gas_wanted: int = 0
     gas_used: int = 0
     events: tuple[ChainEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionTerms:
+    """All that decides on a transaction's bytes beside its messages, its key and the chain.
+
+    `timeout_time` (aware, UTC) stands instead of the sequence where a transaction is unordered. `hash`
+    is that of the signed bytes, as `on_signed` is told it; nothing depends on it.
+    """
+
+    sequence: int
+    gas: int
+    fee: Upokt
+    timeout_height: Height
+    timeout_time: datetime | None = None
+    hash: str = field(default="", compare=False)
+
+
+OnSigned = Callable[[TransactionTerms], Awaitable[None]]
+"""Is told the terms of a transaction that was signed, before it is sent."""
 
 
 class Chain(Protocol):
@@ -182,9 +210,19 @@ class Chain(Protocol):
         ...
 
     async def submit(
-        self, messages: Sequence[Message], signer: PrivateKey, *, timeout_height: Height = _HEAD
+        self,
+        messages: Sequence[Message],
+        signer: PrivateKey,
+        *,
+        timeout_height: Height = _HEAD,
+        on_signed: OnSigned | None = None,
+        terms: TransactionTerms | None = None,
     ) -> TransactionResult:
         """Sign and send one transaction; return once it is in a block.
+
+        `on_signed` is awaited with the terms of every transaction that is signed, before it is sent: who
+        keeps them can, after a crash, submit the same messages with the same `terms`. Those very bytes
+        are then sent again, and nothing else is signed for as long as they may still get into a block.
 
         `timeout_height`: the last block that may hold it; 0 for any. Raises `TransactionRejected` when
         a message is refused (none of them then has any effect), `WindowClosed` when the chain has

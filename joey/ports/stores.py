@@ -11,6 +11,7 @@ from joey.core.ledger.invoices import Fixing, Invoice
 from joey.core.ledger.journal import Entry
 from joey.core.units import ComputeUnits, Height
 from joey.core.wire.session import SessionHeader
+from joey.ports.chain import TransactionTerms
 
 __all__ = [
     "ClaimRecord",
@@ -82,10 +83,13 @@ class RelayLog(Protocol):
 class ClaimRecord:
     """A claim this node has decided on.
 
-    `state` is one of `due`, `claimed`, `proving`, `proved`, `settled`, `lost` (with the reason in
-    `note`). `tx_hash` and `proof_tx_hash` are empty until the chain has the claim and its proof; until
-    then `height` and `proof_height` are the newest there was when it was to be sent, and from then on
-    those of their blocks. `relays` are those that count, the first ones of the log.
+    `state` is one of `due`, `claimed`, `proving`, `proved`, `settled`, `lost` and `unknown` (both with
+    the reason in `note`). `tx_hash` and `proof_tx_hash` are empty until the chain has the claim and its
+    proof; until then `height` and `proof_height` are the newest there was when it was to be sent, and from
+    then on those of their blocks. `relays` are those that count, the first ones of the log.
+
+    `terms` are those of the transaction that is on its way, or may be: of the claim while it is `due`, of
+    the proof while it is `proving`. `None`: nothing was sent of which the end is not known.
     """
 
     header: SessionHeader
@@ -99,6 +103,7 @@ class ClaimRecord:
     note: str = ""
     proof_tx_hash: str = ""
     proof_height: Height = Height(0)
+    terms: TransactionTerms | None = None
 
 
 class Claims(Protocol):

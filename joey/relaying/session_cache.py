@@ -17,6 +17,7 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from joey.core.errors import ChainError, ChainUnavailable, NoSupplierLeft
+from joey.core.protocol.transfers import is_settled_in_time
 from joey.core.protocol.windows import compute_grace_end
 from joey.core.units import Height
 from joey.core.wire.session import Session
@@ -98,7 +99,7 @@ class SessionCache:
         """Return the session in which a relay can be sent now.
 
         Raises `ChainUnavailable`, or `NoSupplierLeft` when the application is not staked for the
-        service.
+        service, or is moving to another account before the session is settled.
         """
         session = self.find(application, service)
         if session is not None:
@@ -177,5 +178,13 @@ class SessionCache:
                 f"application {application} is not staked for service {service}", causes=(), repeatable=True
             )
         params = await self._chain.params_at(session.header.height_start)
+        if not is_settled_in_time(session, params.shared):
+            self._kept.pop(key, None)
+            raise NoSupplierLeft(
+                f"application {application} is moving to another account, before relays of this session"
+                " would be paid",
+                causes=(),
+                repeatable=True,
+            )
         self._kept[key] = _Kept(session, compute_grace_end(session.header.height_end, params.shared))
         return session

@@ -57,7 +57,7 @@ from joey.core.wire.transactions import (
     compute_transaction_hash,
     decode_transaction,
 )
-from joey.ports.chain import Block, Chain
+from joey.ports.chain import Block, Chain, TransactionResult, TransactionTerms
 from joey.testing.worlds import World, make_key, make_trie_root
 
 __all__ = ["ChainContract", "ChainUnderTest", "find_key"]
@@ -92,6 +92,24 @@ class ChainUnderTest:
 def find_key(world: World, address: str) -> PrivateKey:
     """Return the key of a world's supplier."""
     return next(key for key in map(make_key, world.suppliers) if key.address == address)
+
+
+class _StoppedError(Exception):
+    """Stands for a process that ends between signing and sending."""
+
+
+class _Signed:
+    """Keeps the terms that it is told of. `is_last`: it is never heard of again."""
+
+    def __init__(self, *, is_last: bool = False) -> None:
+        self.terms: list[TransactionTerms] = []
+        self._is_last = is_last
+
+    async def note(self, terms: TransactionTerms) -> None:
+        self.terms.append(terms)
+        await anyio.lowlevel.checkpoint()
+        if self._is_last:
+            raise _StoppedError
 
 
 @pytest.mark.anyio
@@ -550,6 +568,108 @@ class ChainContract:
             assert found is not None
             assert decode_transaction(found.raw).timeout_height in (0, timeout_height)
             assert await chain.balance(recipient) == 7
+
+    async def test_terms_of_a_transaction_in_a_block_bring_its_result(self) -> None:
+        """Who submits again with the terms that it was told of is told what came of them; nothing is sent."""
+        world = World.of_service()
+        async with self.open_chain(world) as under_test:
+            chain, sender = under_test.chain, make_key(world.application)
+            recipient = make_key("stranger").address
+            messages, signed = [Send(sender.address, recipient, Upokt(7))], _Signed()
+            result = await chain.submit(messages, sender, on_signed=signed.note)
+            count = len(signed.terms)
+            await under_test.make_blocks(3)
+            await chain.submit([Send(sender.address, recipient, Upokt(1))], sender)
+            again = await chain.submit(messages, sender, on_signed=signed.note, terms=signed.terms[-1])
+            assert again == result
+            assert len(signed.terms) == count
+            assert await chain.balance(recipient) == 8
+
+    async def test_the_same_terms_are_one_transaction(self) -> None:
+        """Signed, told of and not sent: however often it is submitted, it takes effect once."""
+        world = World.of_service()
+        async with self.open_chain(world) as under_test:
+            chain, sender = under_test.chain, make_key(world.application)
+            recipient = make_key("stranger").address
+            messages, signed = [Send(sender.address, recipient, Upokt(7))], _Signed(is_last=True)
+            with pytest.raises(_StoppedError):
+                await chain.submit(messages, sender, on_signed=signed.note)
+            (terms,) = signed.terms
+            assert await chain.balance(recipient) == 0
+            results: list[TransactionResult] = []
+
+            async def submit() -> None:
+                results.append(await chain.submit(messages, sender, on_signed=signed.note, terms=terms))
+
+            with anyio.fail_after(_PATIENCE_S):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(submit)
+                    tasks.start_soon(submit)
+            await submit()
+            assert len(results) == 3
+            assert len({result.hash for result in results}) == 1
+            assert await chain.balance(recipient) == 7
+            raw = (await chain.transactions(results[0].height))[0].raw
+            assert decode_transaction(raw).signers[0].sequence == terms.sequence
+
+    async def test_terms_whose_timeout_has_passed_are_signed_anew(self) -> None:
+        """Unless the caller's own timeout has passed as well."""
+        world = World.of_service()
+        async with self.open_chain(world) as under_test:
+            chain, sender = under_test.chain, make_key(world.application)
+            recipient = make_key("stranger").address
+            messages, signed = [Send(sender.address, recipient, Upokt(7))], _Signed(is_last=True)
+            timeout_height = Height((await chain.head()).height + 2)
+            with pytest.raises(_StoppedError):
+                await chain.submit(messages, sender, timeout_height=timeout_height, on_signed=signed.note)
+            (terms,) = signed.terms
+            assert terms.timeout_height == timeout_height
+            await under_test.make_blocks(3)
+            with pytest.raises(WindowClosed):
+                await chain.submit(messages, sender, timeout_height=timeout_height, terms=terms)
+            anew = _Signed()
+            result = await chain.submit(messages, sender, on_signed=anew.note, terms=terms)
+            assert len(anew.terms) == 1
+            assert anew.terms[0] != terms
+            assert await chain.balance(recipient) == 7
+            assert await chain.submit(messages, sender, terms=anew.terms[0]) == result
+            assert await chain.balance(recipient) == 7
+
+    async def test_terms_whose_sequence_another_has_used_are_signed_anew(self) -> None:
+        """Then the first can be in no block any more."""
+        world = World.of_service()
+        async with self.open_chain(world) as under_test:
+            chain, sender = under_test.chain, make_key(world.application)
+            recipient = make_key("stranger").address
+            messages, signed = [Send(sender.address, recipient, Upokt(7))], _Signed(is_last=True)
+            with pytest.raises(_StoppedError):
+                await chain.submit(messages, sender, on_signed=signed.note)
+            await chain.submit([Send(sender.address, recipient, Upokt(1))], sender)
+            await under_test.make_blocks(2)
+            anew = _Signed()
+            await chain.submit(messages, sender, on_signed=anew.note, terms=signed.terms[0])
+            assert len(anew.terms) == 1
+            assert anew.terms[0].sequence > signed.terms[0].sequence
+            assert await chain.balance(recipient) == 8
+
+    async def test_what_is_signed_side_by_side_is_told_of_each(self) -> None:
+        """Whoever sends many at once is told terms that differ, of each that found a block."""
+        world = World.of_service()
+        async with self.open_chain(world) as under_test:
+            chain, sender = under_test.chain, make_key(world.application)
+            recipient, signed = make_key("stranger").address, _Signed()
+
+            async def pay(amount: int) -> None:
+                await chain.submit(
+                    [Send(sender.address, recipient, Upokt(amount))], sender, on_signed=signed.note
+                )
+
+            with anyio.fail_after(_PATIENCE_S):
+                async with anyio.create_task_group() as tasks:
+                    for amount in (1, 2, 4, 8):
+                        tasks.start_soon(pay, amount)
+            assert await chain.balance(recipient) == 15
+            assert len({terms.sequence for terms in signed.terms}) == 4
 
     async def test_a_fee_can_be_known_before(self) -> None:
         """What would be refused has no fee; what would not costs at most what was said."""

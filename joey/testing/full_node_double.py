@@ -13,7 +13,7 @@ import hashlib
 import json
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +28,7 @@ from google.protobuf.message import Message
 from grpc import aio
 
 from joey.core.crypto.keys import PrivateKey
+from joey.core.protocol.network_events import NetworkEvent
 from joey.core.protocol.params import MINIMAL
 from joey.core.protocol.params_codec import shared_params_to_proto
 from joey.core.units import Height
@@ -36,7 +37,10 @@ from joey.core.wire.network_methods import HEIGHT_METADATA_KEY, NETWORK_METHODS,
 from joey.core.wire.proto import (
     abci_pb2,
     auth_query_pb2,
+    bank_query_pb2,
+    coin_pb2,
     comet_query_pb2,
+    proof_query_pb2,
     shared_query_pb2,
     tx_query_pb2,
 )
@@ -46,6 +50,7 @@ from joey.ports.chain import Block
 __all__ = ["BroadcastFault", "ScriptedNetwork", "ScriptedNode", "Verdict", "serve_node"]
 
 GAS_USED: Final = 100_000
+SUPPLY: Final = 1_000_000_000
 _START: Final = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -60,17 +65,22 @@ class BroadcastFault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a transaction in a block, or of one that is sent."""
+    """What becomes of a transaction in a block, or of one that is sent.
+
+    `uses_sequence` false: it fails its first checks in the block, which holds it all the same.
+    """
 
     code: int = 0
     codespace: str = ""
     log: str = ""
+    uses_sequence: bool = True
 
 
 @dataclass(slots=True)
 class _Account:
     number: int
     sequence: int = 0
+    height_created: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +91,14 @@ class _MadeBlock:
 
 
 class ScriptedNetwork:
-    """Blocks and accounts. `keys` own accounts numbered from 0."""
+    """Blocks and accounts. `keys` own accounts numbered from 0. `events` are of the ends of blocks."""
 
     def __init__(self, *keys: PrivateKey, chain_id: str = "joey-test") -> None:
         self.chain_id = chain_id
         self.nodes: list[ScriptedNode] = []
         self.verdict = Verdict()
         self.accounts = {key.address: _Account(number) for number, key in enumerate(keys)}
+        self.events: dict[int, Sequence[NetworkEvent]] = {}
         self._sequences: list[dict[str, int]] = []
         self._blocks: list[_MadeBlock] = []
         self._changed = anyio.Event()
@@ -125,7 +136,7 @@ class ScriptedNetwork:
             transaction = decode_transaction(raw)
             if raw not in taken and self._fits(transaction, height, time):
                 taken.append(raw)
-                if not transaction.unordered:
+                if not transaction.unordered and self.verdict.uses_sequence:
                     self.accounts[transaction.required_signers[0]].sequence += 1
         block_hash = hashlib.sha256(f"block {height}".encode()).digest()
         block = Block(Height(height), block_hash, time)
@@ -162,12 +173,22 @@ class ScriptedNetwork:
 
 @dataclass(slots=True, eq=False)
 class ScriptedNode:
-    """One full node of a network. `lag`: by how many blocks it is behind; `is_down`: it answers nothing."""
+    """One full node of a network.
+
+    `lag`: by how many blocks it is behind; `is_down`: it answers nothing; `boast`: the height that it
+    says it is at; `tells_height`: its gRPC answers, errors too, say of which height they are.
+    `height_claims`: a simulation at a lower height ends as one of a claim before its window does.
+    `pruned_below`: it has the blocks of lower heights, and no longer the states.
+    """
 
     network: ScriptedNetwork
     chain_id: str = ""
     lag: int = 0
     is_down: bool = False
+    boast: int = 0
+    tells_height: bool = True
+    height_claims: int = 0
+    pruned_below: int = 0
     announces: bool = True
     faults: deque[BroadcastFault] = field(default_factory=deque)
     refusals: deque[Verdict] = field(default_factory=deque)
@@ -280,6 +301,8 @@ class _Handlers(grpc.GenericRpcHandler):
         self._answers: dict[str, Callable[[Message, int], Awaitable[Message]]] = {
             "/cosmos.base.tendermint.v1beta1.Service/GetNodeInfo": self._info,
             "/cosmos.auth.v1beta1.Query/Account": self._account,
+            "/cosmos.bank.v1beta1.Query/SupplyOf": self._supply,
+            "/pocket.proof.Query/Claim": self._claim,
             "/cosmos.tx.v1beta1.Service/Simulate": self._simulate,
             "/cosmos.tx.v1beta1.Service/BroadcastTx": self._broadcast,
             "/pocket.shared.Query/ParamsAtHeight": self._params,
@@ -302,7 +325,9 @@ class _Handlers(grpc.GenericRpcHandler):
 
     async def _account(self, request: Message, pinned: int) -> Message:
         address = cast(auth_query_pb2.QueryAccountRequest, request).address
-        account = self._node.network.accounts[address]
+        account = self._node.network.accounts.get(address)
+        if account is None or (pinned or self._node.height) < account.height_created:
+            raise KeyError(address)
         base = auth_query_pb2.BaseAccount(
             address=address,
             account_number=account.number,
@@ -313,7 +338,21 @@ class _Handlers(grpc.GenericRpcHandler):
         answer.account.value = marshal(base)
         return answer
 
+    async def _supply(self, _request: Message, _pinned: int) -> Message:
+        return bank_query_pb2.QuerySupplyOfResponse(amount=coin_pb2.Coin(denom="upokt", amount=str(SUPPLY)))
+
+    async def _claim(self, request: Message, _pinned: int) -> Message:
+        raise KeyError(cast(proof_query_pb2.QueryGetClaimRequest, request).session_id)
+
     async def _simulate(self, _request: Message, _pinned: int) -> Message:
+        # As the network does: in the context of the last block, not of the next one.
+        if self._node.height < self._node.height_claims:
+            raise ValueError(
+                "failed to execute message; message index: 0: rpc error: code = FailedPrecondition desc ="
+                f" current block height ({self._node.height}) is less than the session's earliest claim"
+                f" commit height ({self._node.height_claims}): claim attempted outside of the session's"
+                " claim window"
+            )
         return tx_query_pb2.SimulateResponse(gas_info=abci_pb2.GasInfo(gas_used=GAS_USED))
 
     async def _broadcast(self, request: Message, _pinned: int) -> Message:
@@ -343,9 +382,17 @@ def _make_handler(
             await _abort(context, "the node is down")
         if pinned > node.height:
             await _abort(context, "cannot query with height in the future", grpc.StatusCode.INVALID_ARGUMENT)
-        await context.send_initial_metadata(((HEIGHT_METADATA_KEY, str(pinned or node.height)),))
+        if 0 < pinned < node.pruned_below:
+            text = f"failed to load state at height {pinned}; version does not exist"
+            await _abort(context, text, grpc.StatusCode.INVALID_ARGUMENT)
+        if node.tells_height:
+            await context.send_initial_metadata(((HEIGHT_METADATA_KEY, str(pinned or node.height)),))
         try:
             return await answer(request, pinned)
+        except KeyError as error:
+            await _abort(context, f"{error} not found", grpc.StatusCode.NOT_FOUND)
+        except ValueError as error:
+            await _abort(context, str(error), grpc.StatusCode.UNKNOWN)
         except ConnectionResetError:
             await _abort(context, "connection reset by peer")
 
@@ -396,6 +443,8 @@ class _Rpc:
                     data = {"type": "tendermint/event/NewBlockHeader"}
                     await socket.send_json({"jsonrpc": "2.0", "id": 1, "result": {"data": data}})
                 told = self._node.height
+        except ConnectionResetError:
+            pass
         finally:
             self._node.sockets -= 1
         return socket
@@ -405,7 +454,7 @@ class _Rpc:
         return {
             "node_info": {"network": self._node.chain_id or self._node.network.chain_id},
             "sync_info": {
-                "latest_block_height": str(block.height),
+                "latest_block_height": str(self._node.boast or block.height),
                 "latest_block_hash": block.hash.hex().upper(),
                 "latest_block_time": _write_time(block.time),
             },
@@ -416,7 +465,11 @@ class _Rpc:
         return {
             "block_id": {"hash": made.block.hash.hex().upper()},
             "block": {
-                "header": {"height": str(height), "time": _write_time(made.block.time)},
+                "header": {
+                    "chain_id": self._node.chain_id or self._node.network.chain_id,
+                    "height": str(height),
+                    "time": _write_time(made.block.time),
+                },
                 "data": {"txs": [base64.b64encode(raw).decode() for raw in made.transactions] or None},
             },
         }
@@ -430,7 +483,14 @@ class _Rpc:
                 for one in verdicts
             ]
             or None,
-            "finalize_block_events": None,
+            "finalize_block_events": [
+                {
+                    "type": event.type,
+                    "attributes": [{"key": key, "value": value} for key, value in event.attributes],
+                }
+                for event in self._node.network.events.get(height, ())
+            ]
+            or None,
         }
 
 

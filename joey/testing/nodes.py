@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
@@ -24,7 +24,7 @@ from joey.core.wire.session import SessionHeader
 from joey.http.client import HttpClient
 from joey.http.server import ServerLimits
 from joey.node.app import Node, NodeService, NodeSupplier
-from joey.ports.chain import Chain, TransactionResult
+from joey.ports.chain import Chain, OnSigned, TransactionResult, TransactionTerms
 from joey.ports.engine import Engine, EngineExchange, EngineStatus
 from joey.ports.stores import RelayLog
 from joey.testing.relays import make_call, sign_relay
@@ -124,17 +124,27 @@ class InterposedChain:
         self.chain = chain
         self.submitted: list[Message] = []
         self.timeouts: list[Height] = []
+        self.terms: list[TransactionTerms | None] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.chain, name)
 
     async def submit(
-        self, messages: Sequence[Message], signer: PrivateKey, *, timeout_height: Height = _ANY_BLOCK
+        self,
+        messages: Sequence[Message],
+        signer: PrivateKey,
+        *,
+        timeout_height: Height = _ANY_BLOCK,
+        on_signed: OnSigned | None = None,
+        terms: TransactionTerms | None = None,
     ) -> TransactionResult:
         """Note the messages and pass them on."""
         self.submitted += messages
         self.timeouts.append(timeout_height)
-        return await self.chain.submit(messages, signer, timeout_height=timeout_height)
+        self.terms.append(terms)
+        return await self.chain.submit(
+            messages, signer, timeout_height=timeout_height, on_signed=on_signed, terms=terms
+        )
 
     @property
     def proofs(self) -> list[SubmitProof]:
@@ -284,9 +294,17 @@ async def run_node(
                 kept.close()
 
 
-async def start_chain(world: World, *, params: NetworkParams = WITHOUT_PROOFS) -> LocalChain:
-    """Return a chain in memory, at the first block of the first session that the world can have."""
-    chain = await LocalChain.open(None, make_genesis(world.names, params=params), instant=True)
+async def start_chain(
+    world: World, *, params: NetworkParams = WITHOUT_PROOFS, governor: str = ""
+) -> LocalChain:
+    """Return a chain in memory, at the first block of the first session that the world can have.
+
+    `governor` names the key that may change its parameters, which nobody may where it is empty.
+    """
+    genesis = make_genesis((*world.names, governor) if governor else world.names, params=params)
+    if governor:
+        genesis = replace(genesis, authority=make_key(governor).address)
+    chain = await LocalChain.open(None, genesis, instant=True)
     await world.stake(chain.submit)
     application = make_key(world.application).address
     while True:

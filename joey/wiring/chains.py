@@ -15,6 +15,7 @@ from joey.adapters.chains.local.chain import LocalChain, read_genesis
 from joey.adapters.clock import SystemClock
 from joey.config import ChainConfig
 from joey.core.errors import ChainUnavailable, ConfigError
+from joey.core.protocol.params import read_decimal
 from joey.core.units import Height
 from joey.plugins import load_chain
 from joey.ports.chain import Chain
@@ -71,9 +72,9 @@ async def _open_local(data: Path | None) -> LocalChain:
 def _read_amount(text: str, where: str, *, least: Fraction) -> Fraction:
     """Return a decimal exactly. Raises `ConfigError`."""
     try:
-        amount = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise ConfigError(f"{where} must be a decimal in quotes, not {text!r}", key=where) from None
+        amount = read_decimal(text)
+    except ValueError:
+        raise ConfigError(f"{where} must be a decimal such as 0.001, not {text!r}", key=where) from None
     if amount < least:
         raise ConfigError(f"{where} must be {least} or more, not {text}", key=where)
     return amount

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from joey.adapters.keyrings.encrypted import read_key_text
+from joey.adapters.keyrings.file import warn_if_shared
 from joey.core.crypto.keys import PrivateKey
 from joey.core.errors import ConfigError
 
@@ -29,9 +30,10 @@ def read_secret(reference: str, where: str) -> str:
             raise ConfigError(f"{where} refers to the variable {name}, which is not set: export it")
         return os.environ[name].strip()
     if kind == "file" and name:
-        text = _read_file(Path(name), where).strip()
+        path = Path(name).expanduser().absolute()
+        text = _read_file(path, where).strip()
         if not text:
-            raise ConfigError(f"{where} refers to the file {name}, which is empty")
+            raise ConfigError(f"{where} refers to the file {path}, which is empty")
         return text
     raise ConfigError(f"{where} must be a reference: env:NAME or file:PATH, never the secret itself")
 
@@ -46,6 +48,8 @@ def read_key(reference: str, where: str, *, passphrase: str = DEFAULT_PASSPHRASE
     if not reference:
         raise ConfigError(f"{where} is missing: refer to a key, such as file:keys/NAME.hex or env:NAME")
     text = read_secret(reference, where)
+    if reference.startswith("file:"):
+        warn_if_shared(Path(reference.removeprefix("file:")).expanduser())
     if text.startswith("{"):
         return read_key_text(text, read_secret(passphrase, "keys.passphrase"), reference)
     try:
@@ -58,9 +62,9 @@ def read_key(reference: str, where: str, *, passphrase: str = DEFAULT_PASSPHRASE
 
 def _read_file(path: Path, where: str) -> str:
     try:
-        return path.expanduser().read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         reason = error.strerror or "it cannot be read"
         raise ConfigError(f"{where} refers to the file {path}, which cannot be read: {reason}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{where} refers to the file {path}, which is no text") from None
+        raise ConfigError(f"{where} refers to the file {path}, which is not text") from None

@@ -31,6 +31,7 @@ from joey.core.errors import ConfigError
 from joey.core.ledger.invoices import Invoice
 from joey.core.ledger.weeks import compute_week
 from joey.core.offers.offer import ServiceOffer
+from joey.core.protocol.genesis import AUTHORITY
 from joey.core.protocol.params import PRESETS, NetworkParams
 from joey.core.units import format_pokt, format_usd
 from joey.economy.collector import Collector
@@ -158,14 +159,24 @@ async def open_network(
 async def _open_state(config: Config, folder: DataFolder, stack: AsyncExitStack) -> Network:
     """Open or begin what is kept: keys, chain, books."""
     clock = SystemClock()
+    genesis = await read_genesis(folder.chain)
+    if genesis is not None and genesis.authority != AUTHORITY:
+        raise ConfigError(
+            f"{folder.chain} is a chain of `joey chain serve`, whose accounts are others: name another folder"
+            " with --data"
+        )
     keyring = FileKeyring(folder.keys)
     offers = make_offers(config)
     keys = Keys.read(keyring, [offer.service_id for offer in offers], len(config.node))
     rates = FixedRate(read_price(config.books.pokt_usd, "books.pokt_usd"), clock)
-    genesis = await read_genesis(folder.chain)
     if genesis is None:
         genesis = make_genesis(keys, PRESETS[config.chain.preset], clock.now())
     else:
+        if keys.faucet.address not in genesis.balances:
+            raise ConfigError(
+                f"{folder.chain} began with other keys than those in {folder.keys}: restore them, or name"
+                " another folder with --data"
+            )
         _check_preset(genesis.params, config.chain.preset, folder.chain)
     chain = await LocalChain.open(folder.chain, genesis, clock=clock)
     stack.push_async_callback(chain.aclose)

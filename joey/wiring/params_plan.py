@@ -97,9 +97,10 @@ def _propose(
 
 
 def _change(module: str, name: str, before: ModuleParams, wanted: ModuleParams, height: Height) -> Change:
-    unit = "upokt" if get_type_hints(type(wanted))[name] is Upokt else ""
-    shown_before, shown_after = (f"{show_value(getattr(one, name))}{unit}" for one in (before, wanted))
-    return Change(f"{module}.{name}", shown_before, shown_after, height)
+    what = f"{module}.{name}"
+    if get_type_hints(type(wanted))[name] is Upokt:
+        return Change(what, getattr(before, name), getattr(wanted, name), height)
+    return Change(what, show_value(getattr(before, name)), show_value(getattr(wanted, name)), height)
 
 
 def _note_live(wanted: ModuleParams, changed: list[str], due: Due) -> tuple[str, ...]:

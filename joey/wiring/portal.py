@@ -6,6 +6,7 @@ what is missing is one line with the command that mends it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -32,6 +33,8 @@ from joey.wiring.keys import read_key, read_secret
 from joey.wiring.offers import make_offers
 
 __all__ = ["check_delegation", "open_portal", "read_delegations"]
+
+_log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -107,6 +110,15 @@ async def check_delegation(chain: Chain, offer: OfferConfig, where: str, delegat
         raise ConfigError(
             f"{where}: application {address} is staked for {application.service_id}, not {offer.service}:"
             " name another, or run `joey stake application FILE`"
+        )
+    if application.pending_transfer is not None:
+        _log.warning(
+            "%s: application %s is moving to %s: relays for %s will stop, as those of the sessions to come"
+            " would not be paid; name the new account once it has the stake",
+            where,
+            address,
+            application.pending_transfer.destination_address,
+            offer.service,
         )
     if signer == address:
         return

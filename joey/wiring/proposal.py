@@ -17,12 +17,20 @@ __all__ = ["Change", "Cost", "Due", "Proposal", "find_due", "format_exact", "ref
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that will be otherwise. `height`: the first block or session that goes by it."""
+    """One thing that will be otherwise. `height`: the first block or session that goes by it.
+
+    An amount is a whole number of upokt, everything else is text; `None` is no amount at all.
+    """
 
     what: str
-    before: str
-    after: str
+    before: str | Upokt | None
+    after: str | Upokt | None
     height: Height
+
+    @property
+    def is_amount(self) -> bool:
+        """Tell whether money changes."""
+        return not isinstance(self.before, str) and not isinstance(self.after, str)
 
 
 @dataclass(frozen=True, slots=True)

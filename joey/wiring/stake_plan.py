@@ -11,7 +11,7 @@ from joey.core.protocol.claims import compute_relay_price
 from joey.core.protocol.params import NetworkParams
 from joey.core.protocol.services import CARD_BYTES_MAX, COMPUTE_UNITS_PER_RELAY_MAX, SERVICE_NAME_LENGTH_MAX
 from joey.core.protocol.sessions import is_service_id
-from joey.core.units import UPOKT_PER_POKT, ComputeUnits, Height, Upokt, format_pokt
+from joey.core.units import UPOKT_PER_POKT, ComputeUnits, Height, Upokt
 from joey.core.wire.messages import (
     AddService,
     DelegateToGateway,
@@ -47,9 +47,8 @@ def check_stake(stake: Upokt, least: Upokt, what: str) -> None:
 
 
 def change_stake(before: Upokt | None, after: Upokt, height: Height) -> Change:
-    """Return a change of stake for people."""
-    shown = "none" if before is None else f"{format_pokt(before)} POKT"
-    return Change("stake", shown, f"{format_pokt(after)} POKT", height)
+    """Return a change of stake; `before` is `None` for a new one."""
+    return Change("stake", before, after, height)
 
 
 async def propose_gateway(chain: Chain, file: GatewayFile, signer: str) -> Proposal:
@@ -87,9 +86,11 @@ async def propose_application(chain: Chain, file: ApplicationFile, signer: str) 
     if not service:
         raise refuse_field("service", "a new application names the service it pays for")
     if await chain.service(service) is None:
-        raise refuse_field("service", f"there is no service {service}: publish it, or name another")
+        raise refuse_field(
+            "service", f"there is no service {service}: publish it with `joey stake service FILE`"
+        )
     if limit is not None and 0 < limit < UPOKT_PER_POKT:
-        raise refuse_field("spend_limit", f"it is at least 1pokt, or 0pokt for none, not {limit}upokt")
+        raise refuse_field("spend_limit", f"must be at least 1pokt, or 0pokt for none, not {limit}upokt")
     check_stake(stake, due.live.application.min_stake, "an application")
 
     messages: list[Message] = []
@@ -120,12 +121,8 @@ def _change_application(
         changes += _change_leaving(known.unstake_session_end_height != 0, due)
         limit_before = known.spend_limit_per_session
     if limit is not None and limit != (limit_before or 0):
-        changes.append(Change("spend limit", _format_limit(limit_before), _format_limit(limit), due.block))
+        changes.append(Change("spend limit a session", limit_before or None, limit or None, due.block))
     return changes
-
-
-def _format_limit(limit: Upokt | None) -> str:
-    return f"{format_pokt(limit)} POKT a session" if limit else "none"
 
 
 async def _check_gateways(
@@ -139,7 +136,9 @@ async def _check_gateways(
     for gateway in gateways:
         found = await chain.gateway(gateway) if is_address(gateway) else None
         if found is None:
-            raise refuse_field("gateways", f"{gateway!r} is no staked gateway: stake it first, or correct it")
+            raise refuse_field(
+                "gateways", f"{gateway!r} is not a staked gateway: stake it first, or correct it"
+            )
         if found.unstake_session_end_height:
             raise refuse_field("gateways", f"{gateway} is unstaking: name another")
 
@@ -159,19 +158,23 @@ def _change_leaving(is_leaving: bool, due: Due) -> tuple[Change, ...]:
 async def propose_service(chain: Chain, file: ServiceFile, card: bytes, signer: str) -> Proposal:
     """Return what publishes a service, or changes one of the signer's: name, price, card."""
     due = await find_due(chain)
+    if not file.id:
+        raise refuse_field("id", 'it is missing: name the service, such as id = "text-interactive"')
     if not is_service_id(file.id):
-        raise refuse_field("id", f"at most 42 letters, digits, - and _, not {file.id!r}")
+        raise refuse_field("id", f"must be at most 42 letters, digits, - and _, not {file.id!r}")
     known = await chain.service(file.id)
     if known is not None and known.owner_address != signer:
         raise refuse_field("id", f"service {file.id} belongs to {known.owner_address}: sign with that key")
     name = file.name or (known.name if known is not None else "")
     units = file.compute_units_per_relay or (known.compute_units_per_relay if known is not None else 0)
     if not 0 < len(name) <= SERVICE_NAME_LENGTH_MAX:
-        raise refuse_field("name", f"1 to {SERVICE_NAME_LENGTH_MAX} characters, not {len(name)}")
+        raise refuse_field("name", f"must be 1 to {SERVICE_NAME_LENGTH_MAX} characters, not {len(name)}")
     if not 1 <= units <= COMPUTE_UNITS_PER_RELAY_MAX:
-        raise refuse_field("compute_units_per_relay", f"1 to {COMPUTE_UNITS_PER_RELAY_MAX}, not {units}")
+        raise refuse_field(
+            "compute_units_per_relay", f"must be 1 to {COMPUTE_UNITS_PER_RELAY_MAX}, not {units}"
+        )
     if len(card) > CARD_BYTES_MAX:
-        raise refuse_field("card", f"at most {CARD_BYTES_MAX} bytes, not {len(card)}")
+        raise refuse_field("card", f"must be at most {CARD_BYTES_MAX} bytes, not {len(card)}")
     wanted = Service(file.id, name, ComputeUnits(units), signer, card or (known.card if known else b""))
     if wanted == known:
         return Proposal(f"service {file.id}")

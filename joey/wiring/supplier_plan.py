@@ -62,7 +62,7 @@ async def propose_supplier(chain: Chain, file: SupplierFile, signer: str) -> Pro
 
 def _read_address(text: str, field: str) -> str:
     if text and (text != text.lower() or not is_address(text)):
-        raise refuse_field(field, f"{text!r} is not an address: pokt1..., in lower case")
+        raise refuse_field(field, f"must be an address such as pokt1..., in lower case, not {text!r}")
     return text
 
 
@@ -84,9 +84,12 @@ async def _read_configs(
         field = f"services[{index}]"
         if service.service in {config.service_id for config in configs}:
             raise refuse_field(f"{field}.service", f"{service.service} is named twice: merge the two")
+        if not service.service:
+            raise refuse_field(f"{field}.service", "it is missing: name the service")
         if await chain.service(service.service) is None:
             raise refuse_field(
-                f"{field}.service", f"there is no service {service.service!r}: publish it first"
+                f"{field}.service",
+                f"there is no service {service.service}: publish it with `joey stake service FILE`",
             )
         configs.append(
             ServiceConfig(
@@ -98,15 +101,15 @@ async def _read_configs(
 
 def _read_endpoints(service: SuppliedService, field: str) -> tuple[SupplierEndpoint, ...]:
     if not service.endpoints:
-        raise refuse_field(f"{field}.endpoints", 'at least one, such as { url = "https://..." }')
+        raise refuse_field(f"{field}.endpoints", 'must be at least one, such as { url = "https://..." }')
     endpoints = []
     for index, entry in enumerate(service.endpoints):
         where = f"{field}.endpoints[{index}]"
         if entry.rpc not in RPC_TYPES:
-            raise refuse_field(f"{where}.rpc", f"one of {', '.join(RPC_TYPES)}, not {entry.rpc!r}")
+            raise refuse_field(f"{where}.rpc", f"must be one of {', '.join(RPC_TYPES)}, not {entry.rpc!r}")
         if not _is_url(entry.url):
             schemes = ", ".join(f"{scheme}://" for scheme in _URL_SCHEMES)
-            raise refuse_field(f"{where}.url", f"a host after one of {schemes}, not {entry.url!r}")
+            raise refuse_field(f"{where}.url", f"must be a host after one of {schemes}, not {entry.url!r}")
         endpoints.append(SupplierEndpoint(entry.url, RPC_TYPES[entry.rpc]))
     return tuple(endpoints)
 
@@ -128,11 +131,11 @@ def _read_shares(service: SuppliedService, owner: str, field: str) -> tuple[Reve
         for index, share in enumerate(service.shares)
     ]
     if "" in addresses or len(set(addresses)) != len(addresses):
-        raise refuse_field(where, "every share has an address, and each address one share")
+        raise refuse_field(where, "every share must have an address, and each address one share")
     percents = [share.percent for share in service.shares]
     if sum(percents) != 100 or min(percents) < 1:
         raise refuse_field(
-            where, f"the percentages are at least 1 and sum to 100, these sum to {sum(percents)}"
+            where, f"the percentages must be at least 1 and sum to 100, these sum to {sum(percents)}"
         )
     return tuple(RevenueShare(share.address, share.percent) for share in service.shares)
 

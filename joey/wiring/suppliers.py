@@ -27,7 +27,7 @@ from joey.http.client import HttpClient
 from joey.ports.chain import Chain
 from joey.wiring.addresses import check_is_free, format_url, split_address
 from joey.wiring.chains import ask_patiently, describe_chain, enter_chain, require_address
-from joey.wiring.endpoints import find_endpoint_fault
+from joey.wiring.endpoints import find_endpoint_fault, find_engine_fault, find_port, mask_url
 from joey.wiring.folder import DataFolder
 from joey.wiring.keys import read_key
 from joey.wiring.nodes import BuiltNode, describe_engines, make_node
@@ -67,8 +67,9 @@ class _Post:
 async def open_suppliers(
     config: Config, folder: DataFolder, models_folder: Path, report: Report
 ) -> AsyncIterator[list[str]]:
-    """Start the nodes of the settings; yield their URLs once all serve; drain and stop them when left.
+    """Start the nodes of the settings; yield where each serves once all do; drain and stop them when left.
 
+    Behind a node's URL stands what it lacks: engines that do not answer, of which `report` is told too.
     A chain that does not answer yet is waited for. Raises `ConfigError` for what a person must change.
     """
     require_address(config.chain, "joey node")
@@ -87,7 +88,7 @@ async def open_suppliers(
                 for post in posts:
                     starting.start_soon(post.serve, tasks)
                     starting.start_soon(_look_at_stake, post, chain, ask, tasks, report)
-            yield [post.url for post in posts]
+            yield [await _describe_place(config.node[post.number - 1], post.url, report) for post in posts]
             tasks.cancel_scope.cancel()
 
 
@@ -152,6 +153,23 @@ async def _look_at_stake(
     tasks.start_soon(_check_endpoints, post, supplier, report)
 
 
+async def _describe_place(node: NodeConfig, url: str, report: Report) -> str:
+    """Return a node's URL, and which of its engines do not answer."""
+    http = HttpClient(body_bytes_max=_ANSWER_BYTES_MAX)
+    faults = []
+    try:
+        for service in node.services:
+            engine = service.engine
+            fault = await find_engine_fault(http, engine.url) if engine.kind == "openai" else None
+            if fault is not None:
+                place = mask_url(engine.url)
+                faults.append(f"the engine of {service.service} at {place} does not answer")
+                report(f"WARNING {faults[-1]} ({fault}): start it, or correct engine.url")
+    finally:
+        await http.aclose()
+    return f"{url}, but {' and '.join(faults)}" if faults else url
+
+
 async def check_stake(chain: Chain, node: NodeConfig, address: str, where: str) -> tuple[Supplier, list[str]]:
     """Return a supplier as the chain knows it, and what is worth a warning.
 
@@ -199,9 +217,15 @@ async def _check_endpoints(post: _Post, supplier: Supplier, report: Report) -> N
             fault = await find_endpoint_fault(http, url, supplier.operator_address)
             if fault is not None:
                 report(
-                    f"{post.where}: {url}, where supplier {supplier.operator_address} is staked, {fault};"
+                    f"WARNING {post.where}: {url}, where supplier {supplier.operator_address} is staked,"
+                    f" {fault};"
                     f" this node listens at {post.config.listen}: mend the way there, or stake its own"
                     " address with `joey stake supplier FILE`"
+                )
+            elif find_port(url) != split_address(post.config.listen, f"{post.where}.listen")[1]:
+                report(
+                    f"{post.where}: supplier {supplier.operator_address} is staked at {url}, and this node"
+                    f" listens at {post.config.listen}: something between, such as a proxy, leads here"
                 )
     finally:
         await http.aclose()

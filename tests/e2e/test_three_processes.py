@@ -47,6 +47,9 @@ SERVICE = "text-echo"
 UNITS = ComputeUnits(1 << 20)
 """The most that a relay may cost: twenty in one session reach the threshold from which a proof is due."""
 
+SETTLED_WITHIN_BLOCKS = 60
+"""After the last relay. A session has four blocks and is settled thirteen after its end."""
+
 API_KEY = "sk-three-processes"
 PASSPHRASE = "a passphrase of tests"
 QUESTION: list[Any] = [{"role": "user", "content": "one two three"}]
@@ -210,12 +213,18 @@ async def ask_streamed(client: openai.AsyncOpenAI) -> None:
 
 
 async def read_events(chain: Chain, since: Height, relays: int, node: Any) -> list[Any]:
-    """Return what happened from a height on until so many relays are settled; none may be lost."""
+    """Return what happened from a height on until so many relays are settled; none may be lost.
+
+    It fails as soon as the node has ended or given something up, and after so many blocks in any case.
+    """
     happened: list[Any] = []
     settled = 0
     height = since
+    height_max = (await chain.head()).height + SETTLED_WITHIN_BLOCKS
     async for block in chain.follow():
-        assert not any("LOST" in line for line in node.lines), node.lines[-1]
+        said = "\n".join(node.lines)
+        assert node.process.poll() is None, f"the node has ended:\n{said}"
+        assert "LOST" not in said, said
         while height <= block.height:
             for event in await chain.events(height):
                 assert not isinstance(event, ClaimExpired | ClaimDiscarded), event
@@ -224,6 +233,7 @@ async def read_events(chain: Chain, since: Height, relays: int, node: Any) -> li
             height = Height(height + 1)
         if settled >= relays:
             break
+        assert block.height < height_max, f"{settled} of {relays} relays are settled:\n{said}"
     assert settled == relays
     return happened
 

@@ -62,6 +62,20 @@ async def test_a_chain_of_parameters_that_are_no_preset_any_more_is_taken_as_it_
         assert params.shared.num_blocks_per_session == 5
 
 
+async def test_a_chain_of_other_accounts_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    keys = Keys.read(FileKeyring(tmp_path / "keys"), ["text-interactive"], 1)
+    genesis = make_genesis(keys, MINIMAL, make_test_genesis(["x"]).time)
+    (tmp_path / "served").mkdir()
+    for folder, changed, says in (
+        (tmp_path / "served", replace(genesis, authority=keys.gateway.address), "of `joey chain serve`"),
+        (tmp_path, replace(genesis, balances={keys.gateway.address: Upokt(1)}), "began with other keys"),
+    ):
+        await (await LocalChain.open(folder / "chain.db", changed)).aclose()
+        with pytest.raises(ConfigError, match=f"{says}.*name another folder|{says}.*another folder"):
+            async with run_network(CONFIG, folder):
+                pass
+
+
 async def test_settings_of_a_network_by_address_are_not_those_of_joey_up(tmp_path: Path) -> None:
     shannon = ChainConfig(kind="shannon", grpc_urls=("http://a:1",), rpc_urls=("http://a:2",))
     with pytest.raises(ConfigError, match="start `joey gateway` and `joey node` instead"):

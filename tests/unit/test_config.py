@@ -166,7 +166,60 @@ def test_the_examples_on_the_page_are_accepted(tmp_path: Path) -> None:
     address = "pokt10d07y265gmmuvt4z0w9aw880jnsr700j8yv32t"
     gateway, node = (read_config(write(tmp_path, one.replace("pokt1...", address)), {}) for one in examples)
     assert gateway.offers[0].application == address
-    assert node.node[0].supplier_key == "file:keys/supplier.json"
+    assert node.node[0].supplier_key == f"file:{tmp_path}/keys/supplier.json"
+
+
+def test_references_lead_from_the_folder_that_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    path = write(
+        tmp_path, "[gateway]\nkey = 'file:keys/a.json'\napi_keys = ['file:/b', 'env:C', 'file:~/d']\n"
+    )
+    config = read_config(path, {"JOEY_KEYS__PASSPHRASE": "file:word"})
+    assert config.gateway.key == f"file:{tmp_path}/keys/a.json"
+    assert config.gateway.api_keys == ("file:/b", "env:C", f"file:{Path.home()}/d")
+    assert config.keys.passphrase == f"file:{elsewhere}/word"
+
+
+def test_a_variable_is_read_as_its_setting_wants_it() -> None:
+    config = read_config(
+        None,
+        {
+            "JOEY_CHAIN__GAS_PRICE_UPOKT": "0.001",
+            "JOEY_BOOKS__POKT_USD": '"0.30"',
+            "JOEY_CHAIN__KIND": "shannon",
+            "JOEY_CHAIN__GRPC_URLS": "http://a:1, http://b:1",
+            "JOEY_CHAIN__RPC_URLS": "http://a:2",
+        },
+    )
+    assert (config.chain.gas_price_upokt, config.books.pokt_usd) == ("0.001", "0.30")
+    assert (config.chain.grpc_urls, config.chain.rpc_urls) == (("http://a:1", "http://b:1"), ("http://a:2",))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("JOEY_CHAIN__GAS_PRICE_UPOKT", "cheap", "chain.gas_price_upokt must be a decimal"),
+        ("JOEY_CHAIN__GAS_MARGIN", "0.5", "chain.gas_margin must be 1 or more"),
+        ("JOEY_CHAIN__KIND", "shanon", "did you mean shannon"),
+        ("JOEY_CHAIN__KINDD", "local", "unknown key chain.kindd; did you mean kind"),
+        ("JOEY_GATEWAY__ATTEMPTS_MAX", "many", "gateway.attempts_max must be a whole number"),
+    ],
+)
+def test_an_error_about_a_variable_names_it(tmp_path: Path, name: str, text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}: .*{says}"):
+        read_config(write(tmp_path, ""), {name: text})
+
+
+def test_an_unknown_plugin_is_named_with_file_and_key(tmp_path: Path) -> None:
+    path = write(tmp_path, "[[node.services]]\nengine = {kind = 'opneai'}\n")
+    with pytest.raises(ConfigError) as caught:
+        read_config(path, {})
+    where = f"{path}: node[0].services[0].engine.kind is 'opneai'"
+    assert caught.value.message == f"{where}, which no plugin is called: did you mean openai?"
 
 
 def test_the_readme_example_is_accepted(tmp_path: Path) -> None:

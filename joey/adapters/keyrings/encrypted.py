@@ -161,7 +161,7 @@ def _decode(data: bytes, where: str) -> dict[str, Any]:
 
 def _read_record(document: dict[str, Any], where: str) -> KeyRecord:
     if document.get("version") != _VERSION:
-        raise ConfigError(f"{where} is no key file of version {_VERSION}")
+        raise ConfigError(f"{where} is not a version-{_VERSION} key file")
     texts = [document.get(name) for name in ("name", "address", "public_key", "derivation_path")]
     if not all(isinstance(text, str) for text in texts):
         raise _damaged(where)
@@ -217,11 +217,11 @@ def _cipher(sealing_key: bytes) -> Any:
 
 
 def _damaged(where: str) -> ConfigError:
-    return ConfigError(f"{where} is damaged: it is no whole key file; take your copy of it")
+    return ConfigError(f"{where} is damaged: the key file is incomplete; restore your backup")
 
 
 def _altered(where: str) -> ConfigError:
-    return ConfigError(f"{where} was damaged or altered: do not use it; take your copy of it")
+    return ConfigError(f"{where} was damaged or altered: do not use it; restore your backup")
 
 
 def _write_new(path: Path, text: str) -> None:

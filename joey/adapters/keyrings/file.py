@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from joey.core.crypto.curve import ORDER
 from joey.core.crypto.keys import PrivateKey
 from joey.core.errors import ConfigError
 
-__all__ = ["FileKeyring"]
+__all__ = ["FileKeyring", "warn_if_shared"]
+
+_log = logging.getLogger("joey.keys")
+
+_OWNER_ALONE = (0o600, 0o400)
+
+
+def warn_if_shared(path: Path) -> None:
+    """Log a warning about a key file that others than its owner may use."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return
+    if mode not in _OWNER_ALONE:
+        _log.warning("%s has the mode %04o: keep keys to yourself with chmod 600", path, mode)
 
 
 class FileKeyring:

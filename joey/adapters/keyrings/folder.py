@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from joey.adapters.keyrings.encrypted import KeyRecord, KeySecret, read_key_record, read_key_secret
+from joey.adapters.keyrings.file import warn_if_shared
 from joey.core.crypto.keys import PrivateKey
 from joey.core.errors import ConfigError
 
@@ -68,6 +69,7 @@ class KeyFolder:
     def open(self, name: str, ask_passphrase: Callable[[], str]) -> KeySecret:
         """Return a key itself; the passphrase is asked for only when the key is encrypted."""
         stored = self.find(name)
+        warn_if_shared(stored.path)
         if stored.is_plain:
             return KeySecret(_read_plain(stored.path))
         return read_key_secret(stored.path, ask_passphrase())
@@ -75,9 +77,8 @@ class KeyFolder:
 
 def _read(path: Path) -> StoredKey:
     if path.suffix == ".json":
-        record = read_key_record(path)
-        if record.name != path.stem:
-            raise ConfigError(f"{path} holds the key {record.name}: the file was renamed, name it as it was")
+        # A file that was copied or renamed is as good: its own name is what people call it by.
+        record = replace(read_key_record(path), name=path.stem)
         return StoredKey(path, is_plain=False, record=record)
     key = _read_plain(path)
     return StoredKey(path, is_plain=True, record=KeyRecord(path.stem, key.address, key.public_key))

@@ -1,7 +1,8 @@
 """Applications: staked for one service, delegating to gateways, unstaked, paid back.
 
 Source: x/application/keeper. An application's first stake counts for the session that runs; a change
-of service holds from the next session on.
+of service holds from the next session on. One departure: who stakes for a service that does not exist is
+refused; the network takes it.
 """
 
 from __future__ import annotations

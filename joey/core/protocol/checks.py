@@ -8,7 +8,14 @@ from joey.core.protocol.params import SharedParams
 from joey.core.protocol.sessions import compute_session_end
 from joey.core.units import Height
 
-__all__ = ["check_address", "compute_next_session_start", "compute_unbonding_end", "is_session_end", "refuse"]
+__all__ = [
+    "check_address",
+    "compute_next_session_start",
+    "compute_unbonding_end",
+    "is_chain_address",
+    "is_session_end",
+    "refuse",
+]
 
 
 def refuse(codespace: str, code: int, text: str) -> TransactionRejected:
@@ -16,9 +23,14 @@ def refuse(codespace: str, code: int, text: str) -> TransactionRejected:
     return TransactionRejected(text, codespace=codespace, tx_code=code)
 
 
+def is_chain_address(address: str) -> bool:
+    """Tell whether a text is an address as the chain writes it: bech32 could be in upper case, too."""
+    return address == address.lower() and is_address(address)
+
+
 def check_address(address: str) -> None:
     """Raise `TransactionRejected` unless the text is an address as the chain writes it, in lower case."""
-    if address != address.lower() or not is_address(address):
+    if not is_chain_address(address):
         raise refuse("sdk", 7, f"{address!r} is not an address")
 
 

@@ -1,8 +1,7 @@
 """A claim comes in: is it one of this chain's sessions, in its window, and of the right weight.
 
-What is kept is the message's header as it is. Only its application, service, start height and id are
-held against the chain's session here, the id alone being compared; where another field is wrong, the
-claim stands, but the proof that compares all five cannot be given.
+A header is the chain's own in every field, or the claim is refused: its start and end decide on the
+claim's windows and on when it is settled, so that with others a session could be settled twice.
 Source: poktroll x/proof/keeper/{msg_server_create_claim,session}.go, x/proof/types/message_create_claim.go.
 """
 
@@ -13,7 +12,13 @@ from joey.core.errors import TransactionRejected
 from joey.core.protocol.block import BlockContext
 from joey.core.protocol.claims import Claim, compute_claimed, compute_estimated_relays
 from joey.core.protocol.events import ClaimCreated
-from joey.core.protocol.queries import compute_units_at, difficulty_target_at, params_at, session_at
+from joey.core.protocol.queries import (
+    compute_units_at,
+    difficulty_target_at,
+    list_session_sources,
+    params_at,
+    session_at,
+)
 from joey.core.protocol.relays import find_header_fault
 from joey.core.protocol.state import State, claim_key
 from joey.core.protocol.windows import compute_claim_window
@@ -36,8 +41,7 @@ def create_claim(state: State, message: CreateClaim, block: BlockContext) -> tup
     claim = Claim(message.supplier_address, message.header, message.root)
     if claim.relays == 0 or claim.compute_units == 0:
         raise refuse_proof(1104, "a root without a leaf cannot be claimed")
-    header = message.header
-    resolve_session(state, header, message.supplier_address, block)
+    header = resolve_session(state, message.header, message.supplier_address, block).header
     window = compute_claim_window(header.height_end, params_at(state, header.height_end).shared)
     if block.height not in window:
         raise refuse_proof(
@@ -83,15 +87,11 @@ def check_claimant(supplier_address: str, header: SessionHeader) -> None:
 def resolve_session(
     state: State, header: SessionHeader, supplier_address: str, block: BlockContext
 ) -> Session:
-    """Return the chain's session that a header names, in which the supplier must be.
+    """Return the chain's session that a header names in all fields, in which the supplier must be.
 
-    Ended sessions cannot change within a block, so each is made once. Raises `TransactionRejected`.
+    Raises `TransactionRejected`.
     """
-    key = (header.application_address, header.service_id, header.height_start)
-    if key not in block.sessions:
-        head = (block.height_previous, block.previous_hash)
-        block.sessions[key] = session_at(state, *key, head=head)
-    session = block.sessions[key]
+    session = _find_session(state, header, block)
     if session is None:
         raise refuse_proof(
             1115,
@@ -102,8 +102,31 @@ def resolve_session(
         raise refuse_proof(
             1116, f"the session at height {header.height_start} is {session.header.session_id}"
         )
+    for code, name, named, known in (
+        (1118, "start", header.height_start, session.header.height_start),
+        (1117, "end", header.height_end, session.header.height_end),
+    ):
+        if named != known:
+            raise refuse_proof(code, f"session {name} block height does not match: {named}, not {known}")
     if all(supplier.operator_address != supplier_address for supplier in session.suppliers):
         raise refuse_proof(1102, f"supplier {supplier_address} is not in session {header.session_id}")
+    return session
+
+
+def _find_session(state: State, header: SessionHeader, block: BlockContext) -> Session | None:
+    """Return the session that a header's start is in.
+
+    Thousands of claims are of few sessions: each is made once, as long as nothing that it is made of
+    has changed. What is written and then dropped again, with a message that fails, counts as a change.
+    """
+    key = (header.application_address, header.service_id, header.height_start)
+    sources = tuple(table.stamp for table in list_session_sources(state))
+    known = block.sessions.get(key)
+    if known is not None and known[0] == sources:
+        return known[1]
+    session = session_at(state, *key, head=(block.height_previous, block.previous_hash))
+    if session is not None:
+        block.sessions[key] = (sources, session)
     return session
 
 

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from joey.core.crypto.keys import is_address
 from joey.core.protocol.bank import VALIDATOR_POOL, mint
+from joey.core.protocol.checks import is_chain_address
 from joey.core.protocol.params import NetworkParams
 from joey.core.protocol.rows import encode_row
 from joey.core.protocol.state import Authority, State, Validator, height_key
@@ -27,7 +27,7 @@ class Genesis:
     `balances` holds what each address can spend at once. At least one validator must be bonded: the
     proposer's part of a claim has to go to somebody. Its stake comes on top of its balance.
     `authority` is the account that may change parameters: a chain that shall be governed names one
-    whose key somebody has.
+    whose key somebody has. All addresses are in lower case.
     Raises `ValueError` for what no chain can begin with.
     """
 
@@ -48,7 +48,7 @@ class Genesis:
         addresses = [*self.balances, *(one.address for one in self.validators)]
         addresses += (self.params.tokenomics.dao_reward_address, self.authority)
         for address in addresses:
-            if not is_address(address):
+            if not is_chain_address(address):
                 raise ValueError(f"{address!r} is not an address")
         if min([*self.balances.values(), *(one.stake for one in self.validators)]) <= 0:
             raise ValueError("balances and stakes of a genesis are positive")

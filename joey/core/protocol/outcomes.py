@@ -19,7 +19,10 @@ from joey.core.protocol.events import ChainEvent
 from joey.core.protocol.fees import OUT_OF_GAS
 from joey.core.wire.messages import Message, Send
 
-__all__ = ["TransactionOutcome", "describe_failure"]
+__all__ = ["PANIC", "TransactionOutcome", "describe_bug", "describe_failure"]
+
+PANIC = ("sdk", 111222)
+"""Codespace and code of what went wrong without being refused. Source: cosmossdk.io/errors, ErrPanic."""
 
 _UNDEFINED = ("undefined", 1)
 """Codespace and code of an error that no module has registered."""
@@ -44,7 +47,8 @@ class TransactionOutcome:
     """A transaction's result. `code` 0: it took effect; otherwise `refusal` is why not.
 
     `codespace`, `code` and `log` are the network's words; `refusal` has the codespace and code that the
-    module registers. `gas_wanted` is the limit that the transaction named.
+    module registers. `gas_wanted` is the limit that the transaction named. `bug` is what a handler
+    raised that is no refusal: a mistake of ours, for the log of whoever makes the block.
     """
 
     code: int
@@ -54,6 +58,18 @@ class TransactionOutcome:
     gas_used: int
     events: tuple[ChainEvent, ...] = ()
     refusal: TransactionRejected | None = None
+    bug: Exception | None = None
+
+
+def describe_bug(error: Exception, gas_wanted: int, gas_used: int) -> TransactionOutcome:
+    """Return the outcome of a transaction whose message raised what is no refusal.
+
+    The text names the error's kind only: it is part of the block, and the same on every machine.
+    """
+    codespace, code = PANIC
+    text = f"recovered: {type(error).__name__}"
+    refusal = TransactionRejected(text, codespace=codespace, tx_code=code)
+    return TransactionOutcome(code, codespace, text, gas_wanted, gas_used, refusal=refusal, bug=error)
 
 
 def describe_failure(refusal: TransactionRejected, message: Message, index: int) -> tuple[str, int, str]:

@@ -2,6 +2,10 @@
 
 Each function returns what is wrong, or `None`. The network refuses a set with the code of its module:
 see `joey.core.protocol.governance`.
+
+Two departures keep a set from halting the chain or paying where nobody looks: lengths and offsets are
+bounded, so that every height that comes of them is an int64 (the network takes any uint64 and wraps
+around), and addresses are in lower case, as the chain writes them (the network reads either).
 Source: ValidateBasic in poktroll x/*/types/params.go.
 """
 
@@ -10,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from joey.core.crypto.keys import is_address
+from joey.core.protocol.checks import is_chain_address
 from joey.core.protocol.params import (
     ApplicationParams,
     GatewayParams,
@@ -23,9 +27,24 @@ from joey.core.protocol.params import (
 )
 from joey.core.protocol.params_codec import ModuleParams
 
-__all__ = ["OVERSERVICING_BONUS_MULTIPLIER_MAX", "find_fault", "find_grace_fault"]
+__all__ = ["BLOCKS_MAX", "OVERSERVICING_BONUS_MULTIPLIER_MAX", "find_fault", "find_grace_fault"]
 
 OVERSERVICING_BONUS_MULTIPLIER_MAX = 1000
+BLOCKS_MAX = 2**31
+"""The most that a length or an offset may be, in blocks or in sessions."""
+
+
+_BOUNDED = (
+    "num_blocks_per_session",
+    "grace_period_end_offset_blocks",
+    "claim_window_open_offset_blocks",
+    "claim_window_close_offset_blocks",
+    "proof_window_open_offset_blocks",
+    "proof_window_close_offset_blocks",
+    "supplier_unbonding_period_sessions",
+    "application_unbonding_period_sessions",
+    "gateway_unbonding_period_sessions",
+)
 
 
 def find_fault(params: ModuleParams) -> str | None:
@@ -61,6 +80,9 @@ def _find_shared_fault(params: SharedParams) -> str | None:
     ):
         if getattr(params, name) < 1:
             return f"{name} must be at least 1"
+    for name in _BOUNDED:
+        if getattr(params, name) > BLOCKS_MAX:
+            return f"{name} must be at most {BLOCKS_MAX}"
     if params.claim_window_open_offset_blocks < params.grace_period_end_offset_blocks:
         return (
             f"ClaimWindowOpenOffsetBlocks ({params.claim_window_open_offset_blocks}) must be at least"
@@ -95,7 +117,7 @@ def _find_proof_fault(params: ProofParams) -> str | None:
 
 
 def _find_tokenomics_fault(params: TokenomicsParams) -> str | None:
-    if not is_address(params.dao_reward_address):
+    if not is_chain_address(params.dao_reward_address):
         return f"invalid dao reward address {params.dao_reward_address!r}"
     if params.global_inflation_per_claim < 0:
         return "global_inflation_per_claim must be at least 0"

@@ -71,12 +71,11 @@ def submit_proof(state: State, message: SubmitProof, block: BlockContext) -> tup
         raise refuse_proof(1129, "proof not required")
     key = claim_key(header.session_id, supplier_address)
     updated = state.proofs.get(key) is not None
-    state.proofs.put(key, SubmittedProof(supplier_address, message.header, message.proof))
+    state.proofs.put(key, SubmittedProof(supplier_address, header, message.proof))
     shared_start = params_at(state, header.height_start).shared
     return (
         ProofSubmitted(
-            # That of the message, as on the network: it may still differ from the chain's.
-            message.header,
+            header,
             supplier_address,
             claim.relays,
             compute_estimated_relays(claim.root, target),
@@ -138,7 +137,10 @@ def _find_terms(state: State, header: SessionHeader) -> _Terms:
 
 
 def _find_claim(state: State, header: SessionHeader, supplier_address: str) -> Claim:
-    """Return the claim that a proof is of; its header must be the chain's in every field."""
+    """Return the claim that a proof is of; its header must be the chain's in every field.
+
+    No claim of another header comes in; one may wait in a file of an older version.
+    """
     claim = state.claims.get(claim_key(header.session_id, supplier_address))
     if claim is None:
         raise refuse_proof(1106, f"supplier {supplier_address} has no claim of session {header.session_id}")
@@ -196,7 +198,6 @@ def _find_fault(state: State, claim: Claim, proof: SubmittedProof) -> str | None
     return find_validity_fault(
         proof.proof,
         claim=claim,
-        # By the proof's own header, as on the network: a wrong end height leads to another seed.
         seed_block_hash=_find_seed(state, proof.header),
         ring=ring,
         supplier_public_key=account.public_key,

@@ -7,18 +7,22 @@ network itself has beside its history: every other question names its height.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from joey.core.protocol.difficulty import BASE_TARGET
 from joey.core.protocol.params import NetworkParams
 from joey.core.protocol.sessions import compute_session_start, hydrate_session, is_config_active
-from joey.core.protocol.state import State, height_key
+from joey.core.protocol.state import State, Table, height_key
+from joey.core.protocol.windows import compute_settlement_height
 from joey.core.units import ComputeUnits, Height
 from joey.core.wire.session import ServiceConfig, Session, Supplier
 
 __all__ = [
     "application_service_at",
+    "compute_oldest_start",
     "compute_units_at",
     "difficulty_target_at",
+    "list_session_sources",
     "live_params",
     "params_at",
     "session_at",
@@ -156,3 +160,34 @@ def session_at(
         )
     except ValueError:
         return None
+
+
+def list_session_sources(state: State) -> tuple[Table[Any], ...]:
+    """Return the tables that `session_at` reads: while none of them changes, nor does a session."""
+    return (
+        state.applications,
+        state.application_services,
+        state.suppliers,
+        state.params,
+        state.session_params,
+        state.block_hashes,
+    )
+
+
+def compute_oldest_start(state: State, height: Height) -> Height:
+    """Return the start of the oldest session that is not settled long enough by the end of a block.
+
+    That is one session after it was settled. What no session from there on asks for can be forgotten:
+    seeds and configs of before. Each session is settled by the parameters of its own time, so that after
+    the windows were shortened one of before can outlast many that began later.
+    """
+    rows = [(Height(int(key)), row.shared) for key, row in state.params.items()]
+    ends = [Height(start - 1) for start, _ in rows[1:]] + [height]
+    oldest = height
+    for (first, shared), last in zip(rows, ends, strict=True):
+        settled_after = compute_settlement_height(Height(0), shared) + shared.num_blocks_per_session
+        # The oldest end of a session that is kept, were all sessions by these parameters.
+        end = Height(max(first, height - settled_after))
+        if end <= min(last, height):
+            oldest = min(oldest, compute_session_start(end, shared))
+    return oldest

@@ -24,7 +24,9 @@ def update_difficulties(
 ) -> list[DifficultyUpdated]:
     """Move the targets of the services whose claims this block settled, from the next session on.
 
-    The first relays of a service set a target at once, that of their number. Of entries in a row with
+    The first relays of a service set a target at once, that of their number, from this very block's height
+    on. Where that is a session's first block it is that session's target: as on the network, what its
+    claims are worth changes while it runs. Of entries in a row with
     the same target one is kept, the oldest height with the newest average; the network keeps them all.
     """
     relays: Counter[str] = Counter()

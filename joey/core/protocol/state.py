@@ -18,6 +18,7 @@ from joey.core.units import ComputeUnits, Height, Upokt
 from joey.core.wire.session import Application, Gateway, Service, SessionHeader, Supplier
 
 __all__ = [
+    "Stamp",
     "State",
     "Table",
     "Account",
@@ -38,6 +39,9 @@ __all__ = [
 ]
 
 V = TypeVar("V")
+
+Stamp = tuple[object, ...]
+"""What a table holds, without looking at it: equal stamps, equal rows. See `Table.stamp`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +145,22 @@ class SubmittedProof:
 class Table(Generic[V]):
     """Rows by key, over the rows of the table below it, if any."""
 
-    __slots__ = ("_below", "_rows")
+    __slots__ = ("_below", "_rows", "_written")
 
     def __init__(self, below: Table[V] | None = None) -> None:
         self._below: Final = below
         self._rows: dict[str, V | None] = {}
+        self._written = object()
+
+    @property
+    def stamp(self) -> Stamp:
+        """What is another one after every write, here or below, and never comes again.
+
+        Two tables of equal stamps hold the same rows; of different ones, they may or may not.
+        """
+        if self._below is None:
+            return (self._written,)
+        return (self._written, *self._below.stamp) if self._rows else self._below.stamp
 
     def get(self, key: str) -> V | None:
         """Return a row."""
@@ -157,6 +172,7 @@ class Table(Generic[V]):
     def put(self, key: str, row: V) -> None:
         """Insert or replace a row."""
         self._rows[key] = row
+        self._written = object()
 
     def remove(self, key: str) -> None:
         """Drop a row."""
@@ -164,9 +180,14 @@ class Table(Generic[V]):
             self._rows.pop(key, None)
         else:
             self._rows[key] = None
+        self._written = object()
 
     def items(self) -> Iterator[tuple[str, V]]:
-        """Walk over all rows by ascending key. The table may be changed meanwhile."""
+        """Walk over all rows by ascending key, as they are when the walk begins.
+
+        The table may be changed meanwhile, but the walk does not see it: who changes other rows than
+        the one that is at hand must ask for each anew.
+        """
         rows = self._collect()
         for key in sorted(rows):
             row = rows[key]
@@ -186,8 +207,9 @@ class Table(Generic[V]):
                     self._below.remove(key)
                 else:
                     self._below.put(key, row)
-        else:
+        elif self._rows:
             self._below._rows.update(self._rows)
+            self._below._written = object()
         self._rows = {}
 
     def flatten(self) -> Table[V]:

@@ -19,10 +19,9 @@ from joey.core.protocol.checks import (
     is_session_end,
     refuse,
 )
-from joey.core.protocol.queries import live_params, params_at
+from joey.core.protocol.queries import compute_oldest_start, live_params
 from joey.core.protocol.sessions import compute_session_end
 from joey.core.protocol.state import State
-from joey.core.protocol.windows import compute_settlement_height
 from joey.core.units import Height, Upokt
 from joey.core.wire.messages import StakeSupplier, UnstakeSupplier
 from joey.core.wire.session import ServiceConfig, ServiceConfigUpdate, Supplier
@@ -118,19 +117,15 @@ def unbond_suppliers(state: State, block: BlockContext) -> None:
 
 def prune_config_history(state: State, block: BlockContext) -> None:
     """Forget configs once the last session in which they were active is settled, and one more."""
+    oldest = compute_oldest_start(state, block.height)
     for address, supplier in state.suppliers.items():
-        kept = tuple(update for update in supplier.config_history if _is_needed(state, update, block.height))
+        kept = tuple(
+            update
+            for update in supplier.config_history
+            if update.height_deactivation == 0 or update.height_deactivation > oldest
+        )
         if len(kept) != len(supplier.config_history):
             state.suppliers.put(address, replace(supplier, config_history=kept))
-
-
-def _is_needed(state: State, update: ServiceConfigUpdate, height: Height) -> bool:
-    if update.height_deactivation == 0:
-        return True
-    last_active = Height(update.height_deactivation - 1)
-    shared = params_at(state, last_active).shared
-    end = compute_session_end(last_active, shared)
-    return height <= compute_settlement_height(end, shared) + shared.num_blocks_per_session
 
 
 def _check_services(state: State, message: StakeSupplier) -> None:

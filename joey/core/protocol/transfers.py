@@ -5,8 +5,14 @@ which the last session before the request is settled, all of it moves: stake, se
 what is pending, spend limit. If an application has meanwhile been staked at the destination, the two
 become one.
 
-Departure: an application here has one service. Where both have one and they differ, the destination
-keeps its own; the network lets it have both.
+Sessions go on to begin until the application moves. Of those that began after the request, most are
+settled only after the move, under an address that has no application any more: they cannot be claimed,
+or their claims are discarded (`is_settled_in_time`). A node or gateway should have nothing to do with them.
+
+Departures: an application here has one service. Where both have one and they differ, the destination
+keeps its own; the network lets it have both. Where two become one, their stakes are summed; the network
+doubles that of the destination and loses the other. Who moves to one that moves with the same block moves
+on with it, or comes after it, by the order of their addresses; nothing is lost in between.
 Source: x/application/keeper/{msg_server_transfer_application,transfer_applications}.go,
 x/application/types/application.go (GetApplicationTransferHeight).
 """
@@ -17,15 +23,16 @@ from dataclasses import replace
 
 from joey.core.protocol.block import BlockContext
 from joey.core.protocol.checks import is_session_end, refuse
+from joey.core.protocol.params import SharedParams
 from joey.core.protocol.queries import live_params
 from joey.core.protocol.sessions import compute_session_end
 from joey.core.protocol.state import State
 from joey.core.protocol.windows import compute_settlement_height
-from joey.core.units import Upokt
+from joey.core.units import Height, Upokt
 from joey.core.wire.messages import TransferApplication
-from joey.core.wire.session import Application, PendingTransfer
+from joey.core.wire.session import Application, PendingTransfer, Session
 
-__all__ = ["complete_transfers", "transfer_application"]
+__all__ = ["complete_transfers", "compute_transfer_height", "is_settled_in_time", "transfer_application"]
 
 
 def transfer_application(state: State, message: TransferApplication, block: BlockContext) -> tuple[()]:
@@ -54,15 +61,34 @@ def complete_transfers(state: State, block: BlockContext) -> None:
     shared = live_params(state).shared
     if not is_session_end(block.height, shared):
         return
-    for address, source in state.applications.items():
-        pending = source.pending_transfer
-        if pending is None or block.height < compute_settlement_height(pending.session_end_height, shared):
+    for address in [address for address, _ in state.applications.items()]:
+        # Asked for anew: a transfer before it may have changed it, or added to it, or made it leave.
+        source = state.applications.get(address)
+        pending = None if source is None else source.pending_transfer
+        if source is None or pending is None or block.height < compute_transfer_height(pending, shared):
             continue
         stays = replace(source, pending_transfer=None)
         if source.unstake_session_end_height != 0:
             state.applications.put(address, stays)
             continue
         _move(state, stays, pending.destination_address)
+
+
+def compute_transfer_height(pending: PendingTransfer, shared: SharedParams) -> Height:
+    """Return the height with whose end an application moves, if the shared parameters stay these."""
+    settled = compute_settlement_height(pending.session_end_height, shared)
+    return compute_session_end(settled, shared)
+
+
+def is_settled_in_time(session: Session, shared: SharedParams) -> bool:
+    """Tell whether a session is settled while its application is still where it is.
+
+    `shared` are the parameters of the session. Without a transfer that is always so.
+    """
+    pending = session.application.pending_transfer
+    return pending is None or compute_settlement_height(
+        session.header.height_end, shared
+    ) <= compute_transfer_height(pending, shared)
 
 
 def _move(state: State, source: Application, destination_address: str) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from joey.core.crypto.keys import compute_module_address
 from joey.core.errors import TransactionRejected
 from joey.core.protocol.ante import WRONG_SEQUENCE, pass_ante, prune_nonces
 from joey.core.protocol.applications import (
@@ -49,9 +50,9 @@ from joey.core.protocol.gateways import (
     update_gateway_metadata,
 )
 from joey.core.protocol.governance import promote_params, update_param, update_params
-from joey.core.protocol.outcomes import TransactionOutcome, describe_failure
+from joey.core.protocol.outcomes import TransactionOutcome, describe_bug, describe_failure
 from joey.core.protocol.proving import make_judge, submit_proof, validate_proofs
-from joey.core.protocol.queries import params_at
+from joey.core.protocol.queries import compute_oldest_start
 from joey.core.protocol.retargeting import update_difficulties
 from joey.core.protocol.services import add_service, transfer_service
 from joey.core.protocol.settling import settle_claims
@@ -63,7 +64,6 @@ from joey.core.protocol.suppliers import (
     unstake_supplier,
 )
 from joey.core.protocol.transfers import complete_transfers, transfer_application
-from joey.core.protocol.windows import compute_settlement_height
 from joey.core.units import Height
 from joey.core.wire.messages import (
     AddService,
@@ -110,8 +110,10 @@ _MODULE_ACCOUNTS = frozenset(
         SERVICE_FEES,
         SUPPLIER_POOL,
         VALIDATOR_POOL,
+        *map(compute_module_address, ("distribution", "mint", "not_bonded_tokens_pool", "tokenomics")),
     },
 )
+"""The accounts that take no payment. Source: poktroll app/app_config.go, blockAccAddrs."""
 
 _NO_PRICE = Fraction(0)
 
@@ -202,7 +204,10 @@ def end_block(state: State, block: BlockContext) -> Events:
 def _run_messages(
     state: State, transaction: Transaction, block: BlockContext, meter: GasMeter
 ) -> TransactionOutcome:
-    """Run messages on top of a state, which keeps their effects only if none of them fails."""
+    """Run messages on top of a state, which keeps their effects only if none of them fails.
+
+    What fails by a mistake of ours fails like any other: the network recovers such in the same place.
+    """
     draft = state.draft()
     events: list[ChainEvent] = []
     for index, message in enumerate(transaction.messages):
@@ -214,6 +219,8 @@ def _run_messages(
             return TransactionOutcome(
                 code, codespace, log, transaction.gas_limit, meter.used, refusal=refusal
             )
+        except Exception as error:  # noqa: BLE001 - a bug in one message must not stop the chain
+            return describe_bug(error, transaction.gas_limit, meter.used)
     draft.fold()
     return TransactionOutcome(0, "", "", transaction.gas_limit, meter.used, tuple(events))
 
@@ -230,17 +237,11 @@ def _send(state: State, message: Send, _block: BlockContext) -> Events:
 
 
 def _prune_block_hashes(state: State, height: Height) -> None:
-    """Forget the seeds of sessions that are settled, but for the session after."""
+    """Forget the hashes that neither a session nor a proof is seeded by any more."""
+    oldest = height_key(compute_oldest_start(state, height))
     for key, _ in state.block_hashes.items():
-        if _is_forgotten(state, key, height):
+        if key < oldest:
             state.block_hashes.remove(key)
-
-
-def _is_forgotten(state: State, key: str, height: Height) -> bool:
-    start = Height(int(key))
-    shared = params_at(state, start).shared
-    end = Height(start + shared.num_blocks_per_session - 1)
-    return height > compute_settlement_height(end, shared) + shared.num_blocks_per_session
 
 
 _HANDLERS: dict[type[Message], Handler] = {

@@ -24,7 +24,7 @@ from joey.core.wire.gogo import marshal
 from joey.core.wire.message_codec import decode_message, encode_message
 from joey.core.wire.messages import Message
 from joey.core.wire.proto import secp256k1_pb2, signing_pb2, tx_pb2
-from joey.core.wire.unknown_fields import check_no_unknown_fields
+from joey.core.wire.unknown_fields import check_no_unknown_fields, check_no_unknown_fields_within
 
 __all__ = [
     "Signer",
@@ -140,8 +140,8 @@ def decode_transaction(raw: bytes) -> Transaction:
     """Read a transaction; says nothing about its signatures.
 
     Raises `ValueError`, and nothing else, when the bytes are none or are written in another way than
-    the one proper one, when a message is unknown or cannot be read, or a signature is missing or of
-    another mode.
+    the one proper one, when a message is unknown or cannot be read, when anything in it has a field that
+    nobody here knows and that matters, or a signature is missing or of another mode.
     """
     wire = read_message(tx_pb2.TxRaw, raw)
     if marshal(wire) != raw:
@@ -155,6 +155,8 @@ def decode_transaction(raw: bytes) -> Transaction:
         raise ValueError("a transaction has at least one message")
     if len(auth_info.signer_infos) != len(wire.signatures):
         raise ValueError(f"{len(auth_info.signer_infos)} signers and {len(wire.signatures)} signatures")
+    for one in body.messages:
+        check_no_unknown_fields_within(one, may_add=True)
     nanoseconds = _read_time(body.timeout_timestamp)
     return Transaction(
         messages=tuple(decode_message(one.type_url, one.value) for one in body.messages),
@@ -197,6 +199,7 @@ def _read_public_key(info: tx_pb2.SignerInfo) -> bytes | None:
         return None
     if info.public_key.type_url != _PUBLIC_KEY_TYPE_URL:
         raise ValueError(f"keys of type {info.public_key.type_url!r} are not supported")
+    check_no_unknown_fields_within(info.public_key)
     return read_message(secp256k1_pb2.PubKey, info.public_key.value).key
 
 

@@ -1,17 +1,23 @@
 """Refuses fields that nobody here knows, where the network refuses them.
 
 A transaction must not carry what its readers do not understand: a full node drops none of it silently.
-Only a body may carry additions, and only those that say by their number that they are not critical.
+Only a body and its messages may carry additions, and only those that say by their number that they are
+not critical.
 Source: cosmos-sdk, codec/unknownproto/unknown_fields.go.
 """
 
 from __future__ import annotations
 
+from google.protobuf.any_pb2 import Any
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-__all__ = ["check_no_unknown_fields"]
+from joey.core.wire.codec import read_message
+
+__all__ = ["check_no_unknown_fields", "check_no_unknown_fields_within"]
 
 _NOT_CRITICAL = 1 << 10
 """The bit of a field number that says: whoever does not know this field may ignore it."""
@@ -32,3 +38,13 @@ def check_no_unknown_fields(message: Message, *, may_add: bool = False) -> None:
             continue
         for part in value if descriptor.is_repeated else (value,):
             check_no_unknown_fields(part, may_add=may_add)
+
+
+def check_no_unknown_fields_within(packed: Any, *, may_add: bool = False) -> None:
+    """Do the same with what an `Any` holds. Raises `ValueError`, also for a type that is not defined here."""
+    name = packed.type_url.rpartition("/")[2]
+    try:
+        message_type = GetMessageClass(Default().FindMessageTypeByName(name))
+    except KeyError:
+        raise ValueError(f"messages of type {packed.type_url!r} are unknown") from None
+    check_no_unknown_fields(read_message(message_type, packed.value), may_add=may_add)

@@ -176,6 +176,10 @@ async def test_errors(open_wire: OpenWire) -> None:
         assert (await get_error(wire, "block?height=0"))["data"].startswith("height must be greater than 0")
         assert (await get_error(wire, "block?height=x"))["code"] == -32602
         assert (await get_error(wire, "tx?hash=zz"))["code"] == -32602
+        half = await get_error(wire, "tx?hash=%22%5Cud800%22")
+        assert (half["code"], half["data"]) == (-32602, "hash is no Unicode text")
+        assert (await call(wire, "abci_query", path="\ud800"))["error"]["code"] == -32602
+        assert (await wire.get("net_info"))["n_peers"] == "0"
         async with wire.http.get(f"http://{wire.served.rpc}/nothing") as response:
             assert response.status == 404
         unknown = await call(wire, "nothing")
@@ -189,6 +193,7 @@ async def test_errors(open_wire: OpenWire) -> None:
         assert (await call(wire, "broadcast_tx_sync"))["error"]["code"] == -32602
         parse = await post(wire, b"{", status=500)
         assert (parse["id"], parse["error"]["code"]) == (-1, -32700)
+        assert parse["error"]["data"] == "error unmarshalling request: it is no JSON"
         assert (await post(wire, {"id": 1}))["error"]["code"] == -32600
         assert (await post(wire, "text"))["error"]["code"] == -32600
         assert await post(wire, {"jsonrpc": "2.0", "method": "status"}) is None

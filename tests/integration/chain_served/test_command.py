@@ -173,7 +173,7 @@ def test_a_taken_port_is_one_line() -> None:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             assert done.returncode == 2
             [line] = [line for line in done.stderr.splitlines() if "joey:" in line]
-            assert "cannot listen" in line
+            assert "is taken" in line
             assert "Traceback" not in done.stderr
 
 

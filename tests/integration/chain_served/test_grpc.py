@@ -119,6 +119,11 @@ async def test_a_height_is_pinned_by_metadata(open_staked: OpenWire) -> None:
     async with open_staked() as wire:
         head = (await wire.served.chain.head()).height
         assert (await wire.refused(path, request, height=2))[0] == "NOT_FOUND"
+        for asked, height in ((0, head), (2, 2)):
+            pinned = (("x-cosmos-block-height", str(asked)),)
+            call = wire.channel.unary_unary(path)(write_fields((1, SUPPLIER)), metadata=pinned)
+            assert dict(await call.initial_metadata())["x-cosmos-block-height"] == str(height)
+            assert (await call.code()).name == "NOT_FOUND"
         assert await wire.ask(path, request, height=head) == await wire.ask(path, request)
         call = wire.channel.unary_unary(path)(request, metadata=(("x-cosmos-block-height", str(head - 1)),))
         metadata = dict(await call.initial_metadata())

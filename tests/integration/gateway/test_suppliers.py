@@ -476,3 +476,10 @@ async def test_a_stream_that_must_not_be_trusted_shows_no_end(portal: Portal, ra
     assert json.loads(last.removeprefix(b"data: "))["error"]["code"] == "supplier.payload_hash_mismatch"
     assert portal.codes == ["supplier.payload_hash_mismatch"]
     assert portal.suppliers[1].served == []
+
+
+async def test_busy_suppliers_may_see_no_chain(portal: Portal, ask: Ask) -> None:
+    for supplier in portal.suppliers:
+        supplier.behave = refuse_with(Busy("the chain does not answer"))
+    with pytest.raises(openai.InternalServerError, match="or they see no new blocks of the chain; tried 2: "):
+        await ask(portal, complete)

@@ -22,7 +22,7 @@ from joey.core.protocol.params import MINIMAL
 from joey.core.protocol.rings import PLACEHOLDER_PUBLIC_KEY
 from joey.core.units import Height, Upokt
 from joey.core.wire.envelope import HttpRequest
-from joey.core.wire.messages import DelegateToGateway, StakeGateway
+from joey.core.wire.messages import DelegateToGateway, StakeGateway, TransferApplication
 from joey.core.wire.relay import (
     RelayRequest,
     compute_request_hash,
@@ -400,3 +400,15 @@ async def test_a_new_delegation_holds_from_the_next_block(world: World) -> None:
             await bench.ask(request)
     finally:
         await chain.aclose()
+
+
+async def test_a_session_that_is_settled_after_its_application_has_moved_is_not_served(
+    chain: LocalChain, world: World
+) -> None:
+    source, destination = make_key(world.application), make_key("elsewhere").address
+    async with run_node(EchoEngine(), chain=chain, world=world) as bench:
+        header = await bench.header()
+        await chain.submit([TransferApplication(source.address, destination)], source)
+        await bench.ask()
+        await bench.advance_to(header.height_end + 1)
+        await expect(bench, await bench.relay(), 429, "rejection.stake_exhausted")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,17 @@ import pytest
 from joey.adapters.chains.local.chain import LocalChain
 from joey.adapters.engines.echo import EchoEngine
 from joey.adapters.stores.sqlite.node import SqliteClaims, SqliteRelayLog, open_node_database
-from joey.core.errors import ChainUnavailable, ConfigError, TransactionRejected
+from joey.core.errors import ChainUnavailable, ConfigError, TransactionRejected, WindowClosed
+from joey.core.protocol.claims import Claim
 from joey.core.protocol.events import ClaimSettled
 from joey.core.protocol.params import MINIMAL
 from joey.core.trie.smst import SessionTrie, read_root
 from joey.core.units import Height, Upokt
-from joey.core.wire.messages import Message, SubmitProof
+from joey.core.wire.messages import CreateClaim, Message, SubmitProof
 from joey.core.wire.session import SessionHeader
 from joey.http.errors import TransportError
 from joey.node.app import Node
-from joey.ports.chain import Fee
+from joey.ports.chain import Fee, TransactionTerms
 from joey.ports.stores import ClaimRecord, LoggedRelay
 from joey.testing.nodes import (
     InterposedChain,
@@ -45,6 +47,7 @@ from joey.testing.worlds import World, make_genesis, make_key
 pytestmark = pytest.mark.anyio
 
 PRICE = 3000
+TERMS = TransactionTerms(7, 100_001, Upokt(3), Height(90), datetime(2026, 1, 5, 0, 10, 20, 1, tzinfo=UTC))
 NOW = Height(0)
 CLAIM_START = 9
 SETTLED = 13
@@ -151,15 +154,15 @@ async def test_the_stake_spent_before_a_restart_stays_spent(world: World, tmp_pa
 class SilentChain(InterposedChain):
     """Takes claims, and never says so: as if the node had died before it heard."""
 
-    async def submit(self, messages: Sequence[Message], signer: Any, *, timeout_height: Height = NOW) -> Any:
-        await super().submit(messages, signer, timeout_height=timeout_height)
+    async def submit(self, messages: Sequence[Message], signer: Any, **options: Any) -> Any:
+        await super().submit(messages, signer, **options)
         raise ChainUnavailable("the answer is lost")
 
 
 class DeafChain(InterposedChain):
     """Takes no claims."""
 
-    async def submit(self, messages: Sequence[Message], signer: Any, *, timeout_height: Height = NOW) -> Any:
+    async def submit(self, messages: Sequence[Message], signer: Any, **options: Any) -> Any:
         self.submitted += messages
         raise TransactionRejected("no", codespace="test", tx_code=1)
 
@@ -171,8 +174,8 @@ class StuckChain(InterposedChain):
         super().__init__(chain)
         self.taken = anyio.Event()
 
-    async def submit(self, messages: Sequence[Message], signer: Any, *, timeout_height: Height = NOW) -> Any:
-        await super().submit(messages, signer, timeout_height=timeout_height)
+    async def submit(self, messages: Sequence[Message], signer: Any, **options: Any) -> Any:
+        await super().submit(messages, signer, **options)
         self.taken.set()
         await anyio.sleep_forever()
 
@@ -200,21 +203,66 @@ async def test_a_node_that_dies_while_it_claims_finds_its_claim_and_sends_no_oth
 
 
 class CutOffChain(InterposedChain):
-    """Takes nothing, and the node hears nothing: as if it had died before its claim left it."""
+    """Signs, says so, and nothing arrives: as if node and full node had died before it was passed on."""
 
     def __init__(self, chain: LocalChain) -> None:
         super().__init__(chain)
         self.reached = anyio.Event()
 
-    async def submit(self, messages: Sequence[Message], signer: Any, *, timeout_height: Height = NOW) -> Any:
+    async def submit(self, messages: Sequence[Message], signer: Any, **options: Any) -> Any:
+        await options["on_signed"](TERMS)
         self.reached.set()
         await anyio.sleep_forever()
 
 
-async def test_what_may_have_been_sent_is_given_one_block_to_appear_before_it_is_sent_again(
-    chain: LocalChain, world: World
+class TermsChain(InterposedChain):
+    """Takes no notice of the terms that it is given, but notes them."""
+
+    async def submit(self, messages: Sequence[Message], signer: Any, **options: Any) -> Any:
+        self.terms.append(options.pop("terms"))
+        return await self.chain.submit(messages, signer, timeout_height=options["timeout_height"])
+
+
+async def test_what_may_have_been_sent_is_sent_again_with_the_same_terms_and_what_came_since_after_it(
+    chain: LocalChain, world: World, tmp_path: Path
 ) -> None:
-    cut_off, again = CutOffChain(chain), InterposedChain(chain)
+    cut_off, again = CutOffChain(chain), TermsChain(chain)
+    database = open_node_database(tmp_path / "node.db")
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database, seen_as=cut_off) as bench:
+        header = await bench.header()
+        await bench.ask()
+        await bench.advance_to(header.height_end + CLAIM_START - 1)
+        await chain.make_block()
+        with anyio.fail_after(10):
+            await cut_off.reached.wait()
+        due = await get_record(bench, header)
+        assert (due.state, due.terms) == ("due", TERMS)
+        (relay,) = await bench.relay_log.relays(header.session_id, bench.supplier)
+        await bench.relay_log.append(header, bench.supplier, replace(relay, relay_hash=bytes(32)))
+    database.close()
+    database = open_node_database(tmp_path / "node.db")
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database, seen_as=again) as bench:
+        record = await get_record(bench, header)
+        assert (record.state, record.relays, record.terms) == ("claimed", 2, None)
+        assert again.terms == [TERMS, None]
+        claim = await chain.claim(header.session_id, bench.supplier)
+        assert claim is not None
+        assert claim.root == record.root != due.root
+    database.close()
+
+
+class RestartedChain(InterposedChain):
+    """Refuses what is sent with terms: its transaction is in no block, and never will be."""
+
+    async def submit(self, messages: Sequence[Message], signer: Any, **options: Any) -> Any:
+        self.terms.append(options.get("terms"))
+        if options.get("terms") is not None:
+            raise WindowClosed("its time is over", height=NOW)
+        return await self.chain.submit(messages, signer, timeout_height=options["timeout_height"])
+
+
+async def test_what_can_never_be_in_a_block_is_signed_anew(chain: LocalChain, world: World) -> None:
+    cut_off, again = CutOffChain(chain), RestartedChain(chain)
     database = open_node_database(None)
     async with run_node(EchoEngine(), chain=chain, world=world, database=database, seen_as=cut_off) as bench:
         header = await bench.header()
@@ -224,12 +272,116 @@ async def test_what_may_have_been_sent_is_given_one_block_to_appear_before_it_is
         with anyio.fail_after(10):
             await cut_off.reached.wait()
     async with run_node(EchoEngine(), chain=chain, world=world, database=database, seen_as=again) as bench:
-        assert (await get_record(bench, header)).state == "due"
-        assert again.submitted == []
         await bench.advance_to(header.height_end + CLAIM_START + 1)
         assert (await get_record(bench, header)).state == "claimed"
-        assert len(again.submitted) == 1
+    assert again.terms == [TERMS, None]
     database.close()
+
+
+class LaggingChain(InterposedChain):
+    """Takes a claim and does not say so; then a full node that lags behind knows of no claim, so often."""
+
+    def __init__(self, chain: LocalChain, height_since: int, times: int) -> None:
+        super().__init__(chain)
+        self.height_since = height_since
+        self.times = times
+
+    async def submit(self, messages: Sequence[Message], signer: Any, **options: Any) -> Any:
+        result = await super().submit(messages, signer, **options)
+        if isinstance(messages[0], CreateClaim):
+            raise ChainUnavailable("the answer is lost")
+        return result
+
+    async def claim(self, session_id: str, supplier: str, height: Height = NOW) -> Any:
+        at = (await self.chain.head()).height
+        if self.submitted and at < self.height_since:
+            raise ChainUnavailable("away")
+        if self.submitted and self.times:
+            assert at <= height, "asked for at a height that a node which lags behind does not have"
+            self.times -= 1
+            return None
+        return await self.chain.claim(session_id, supplier, height)
+
+
+@pytest.mark.parametrize(("proof_blocks", "times"), [(1, 1), (5, 4)])
+async def test_a_claim_that_a_lagging_full_node_denies_is_proven_all_the_same(
+    world: World, proof_blocks: int, times: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = replace(MINIMAL.shared, proof_window_close_offset_blocks=proof_blocks)
+    proof = replace(MINIMAL.proof, proof_requirement_threshold=Upokt(1))
+    chain = await start_chain(world, params=replace(MINIMAL, shared=shared, proof=proof))
+    end = (await chain.head()).height + 3
+    close = end + CLAIM_START + 3
+    lagging = LaggingChain(chain, close, times)
+    async with run_node(EchoEngine(), chain=chain, world=world, seen_as=lagging) as bench:
+        header = await bench.header()
+        assert header.height_end == end
+        await bench.ask()
+        await bench.advance_to(close + proof_blocks)
+        assert (await get_record(bench, header)).state == "settled"
+    assert lagging.times == 0
+    assert [type(message) for message in lagging.submitted] == [CreateClaim, SubmitProof]
+    assert caplog.text.count("LOST") == (1 if times > 1 else 0)
+    await chain.aclose()
+
+
+class PrunedChain(InterposedChain):
+    """Keeps no old block any more; `claimed` is what it says of any claim."""
+
+    height_kept = NOW
+    claimed: Any = None
+
+    async def events(self, height: Height) -> Any:
+        if height < self.height_kept:
+            raise ChainUnavailable("no node keeps that block", pruned=True)
+        return await self.chain.events(height)
+
+    async def claim(self, *args: Any, **options: Any) -> Any:
+        return self.claimed or await self.chain.claim(*args, **options)
+
+
+async def test_a_settlement_that_the_full_node_has_pruned_ends_as_unknown_in_one_line(
+    chain: LocalChain, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    database, pruned = open_node_database(None), PrunedChain(chain)
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database) as bench:
+        header = await bench.header()
+        await bench.ask()
+        await bench.advance_to(header.height_end + CLAIM_START + 1)
+    while (await chain.head()).height <= header.height_end + SETTLED:
+        await chain.make_block()
+    pruned.height_kept = Height(header.height_end + SETTLED + 1)
+    pruned.claimed = Claim(bench.supplier, header, bytes(48))
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database, seen_as=pruned) as bench:
+        await bench.advance_to(header.height_end + SETTLED + 15)
+        assert (await get_record(bench, header)).state == "claimed"
+        assert await bench.count_logged() == 1, "a claim that is there may still be paid"
+        pruned.claimed = None
+        await bench.advance_to(header.height_end + SETTLED + 16)
+        record = await get_record(bench, header)
+        assert record.state == "unknown"
+        assert "no node keeps that block" in record.note
+        assert await bench.count_logged() == 0
+        told = [line.getMessage() for line in caplog.records if line.levelno >= logging.ERROR]
+        await bench.advance_to(header.height_end + SETTLED + 18)
+    assert len(told) == 2, told
+    assert told[0] == f"session {header.session_id} waits: no node keeps that block"
+    assert told[1].startswith(f"UNKNOWN: 1 relays of session {header.session_id}")
+    database.close()
+
+
+async def test_a_pruned_block_is_asked_for_again_for_a_while(chain: LocalChain, world: World) -> None:
+    pruned = PrunedChain(chain)
+    async with run_node(EchoEngine(), chain=chain, world=world, seen_as=pruned) as bench:
+        header = await bench.header()
+        await bench.ask()
+        await bench.advance_to(header.height_end + SETTLED - 1)
+        pruned.height_kept = Height(10**6)
+        await bench.advance_to(header.height_end + SETTLED + 5)
+        assert (await get_record(bench, header)).state == "claimed"
+        pruned.height_kept = NOW
+        await bench.advance_to(header.height_end + SETTLED + 6)
+        assert (await get_record(bench, header)).state == "settled"
 
 
 class DearChain(InterposedChain):
@@ -420,11 +572,11 @@ class HoldingChain(InterposedChain):
         self.held: list[Height] = []
         self.height_held = Height(0)
 
-    async def submit(self, messages: Sequence[Message], signer: Any, *, timeout_height: Height = NOW) -> Any:
+    async def submit(self, messages: Sequence[Message], signer: Any, **options: Any) -> Any:
         if messages[0].signer == self.held_supplier:
             self.held.append((await self.chain.head()).height)
             await anyio.sleep_forever()
-        return await super().submit(messages, signer, timeout_height=timeout_height)
+        return await super().submit(messages, signer, **options)
 
     async def events(self, height: Height) -> Any:
         if height == self.height_held:

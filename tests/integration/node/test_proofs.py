@@ -15,21 +15,31 @@ from joey.adapters.chains.local.chain import LocalChain
 from joey.adapters.engines.echo import EchoEngine
 from joey.adapters.stores.sqlite.database import Database
 from joey.adapters.stores.sqlite.node import SqliteRelayLog, open_node_database
-from joey.core.crypto.keys import PrivateKey
 from joey.core.errors import ChainUnavailable, TransactionRejected
 from joey.core.protocol.claims import ProofRequirement, ProofStatus
 from joey.core.protocol.events import ChainEvent, ClaimSettled, ProofChecked, ProofSubmitted, SupplierSlashed
+from joey.core.protocol.governance import make_update_params
 from joey.core.protocol.params import MINIMAL, NetworkParams
 from joey.core.units import Height, Upokt
-from joey.core.wire.messages import CreateClaim, Message, SubmitProof
+from joey.core.wire.messages import (
+    CreateClaim,
+    DelegateToGateway,
+    Message,
+    StakeGateway,
+    SubmitProof,
+    UndelegateFromGateway,
+)
 from joey.core.wire.session import SessionHeader
+from joey.core.wire.transactions import decode_transaction
+from joey.ports.chain import TransactionTerms
 from joey.ports.stores import ClaimRecord, LoggedRelay
 from joey.testing.nodes import InterposedChain, NodeBench, run_node, start_chain
-from joey.testing.worlds import World, make_key
+from joey.testing.worlds import World, make_genesis, make_key
 
 pytestmark = pytest.mark.anyio
 
 NOW = Height(0)
+TERMS = TransactionTerms(7, 100_001, Upokt(3), Height(90))
 CLAIM_START = 9
 SEED = 13
 SETTLED = 17
@@ -196,10 +206,8 @@ class StuckChain(InterposedChain):
         super().__init__(chain)
         self.taken = anyio.Event()
 
-    async def submit(
-        self, messages: Sequence[Message], signer: PrivateKey, *, timeout_height: Height = NOW
-    ) -> Any:
-        result = await super().submit(messages, signer, timeout_height=timeout_height)
+    async def submit(self, messages: Sequence[Message], signer: Any, **options: Any) -> Any:
+        result = await super().submit(messages, signer, **options)
         if self.proofs:
             self.taken.set()
             await anyio.sleep_forever()
@@ -226,25 +234,34 @@ async def test_a_node_that_dies_while_it_proves_sends_no_second_proof(
 
 
 class CutOffChain(InterposedChain):
-    """Takes no proof, and the node hears nothing: as if it had died before its proof left it."""
+    """Signs a proof, says so, and nothing arrives: as if the node had died before it was passed on."""
 
     def __init__(self, chain: LocalChain) -> None:
         super().__init__(chain)
         self.reached = anyio.Event()
 
-    async def submit(
-        self, messages: Sequence[Message], signer: PrivateKey, *, timeout_height: Height = NOW
-    ) -> Any:
+    async def submit(self, messages: Sequence[Message], signer: Any, **options: Any) -> Any:
         if isinstance(messages[0], SubmitProof):
+            self.submitted += messages
+            await options["on_signed"](TERMS)
             self.reached.set()
             await anyio.sleep_forever()
-        return await super().submit(messages, signer, timeout_height=timeout_height)
+        return await super().submit(messages, signer, **options)
 
 
-async def test_a_proof_that_may_have_been_sent_is_given_one_block_to_appear(
+class TermsChain(InterposedChain):
+    """Takes no notice of the terms that it is given, but notes them."""
+
+    async def submit(self, messages: Sequence[Message], signer: Any, **options: Any) -> Any:
+        self.submitted += messages
+        self.terms.append(options.pop("terms"))
+        return await self.chain.submit(messages, signer, timeout_height=options["timeout_height"])
+
+
+async def test_a_proof_that_may_have_been_sent_is_sent_again_with_the_same_terms(
     chain: LocalChain, world: World
 ) -> None:
-    cut_off, again = CutOffChain(chain), InterposedChain(chain)
+    cut_off, again = CutOffChain(chain), TermsChain(chain)
     database = open_node_database(None)
     async with run_node(EchoEngine(), chain=chain, world=world, database=database, seen_as=cut_off) as bench:
         header = await bench.header()
@@ -253,14 +270,15 @@ async def test_a_proof_that_may_have_been_sent_is_given_one_block_to_appear(
         await chain.make_block()
         with anyio.fail_after(10):
             await cut_off.reached.wait()
+        record = await get_record(bench, header)
+        assert (record.state, record.terms) == ("proving", TERMS)
     async with run_node(EchoEngine(), chain=chain, world=world, database=database, seen_as=again) as bench:
-        assert (await get_record(bench, header)).state == "proving"
-        assert again.submitted == []
-        await bench.advance_to(header.height_end + SEED + 1)
-        assert (await get_record(bench, header)).state == "proved"
+        record = await get_record(bench, header)
+        assert (record.state, record.terms) == ("proved", None)
         await bench.advance_to(header.height_end + SETTLED)
         assert (await get_record(bench, header)).state == "settled"
-    assert len(again.proofs) == 1
+    assert again.terms == [TERMS]
+    assert again.proofs == cut_off.proofs
     database.close()
 
 
@@ -271,14 +289,12 @@ class DroppingChain(InterposedChain):
         super().__init__(chain)
         self.times = times
 
-    async def submit(
-        self, messages: Sequence[Message], signer: PrivateKey, *, timeout_height: Height = NOW
-    ) -> Any:
+    async def submit(self, messages: Sequence[Message], signer: Any, **options: Any) -> Any:
         if isinstance(messages[0], SubmitProof) and self.times:
             self.times -= 1
             self.submitted += messages
             raise ChainUnavailable("the connection was cut")
-        return await super().submit(messages, signer, timeout_height=timeout_height)
+        return await super().submit(messages, signer, **options)
 
 
 async def test_a_proof_that_was_lost_is_sent_again_the_same(chain: LocalChain, world: World) -> None:
@@ -326,13 +342,11 @@ async def test_a_chain_that_goes_away_at_the_proof_window_is_asked_again(
 class RefusingChain(InterposedChain):
     """Refuses every proof."""
 
-    async def submit(
-        self, messages: Sequence[Message], signer: PrivateKey, *, timeout_height: Height = NOW
-    ) -> Any:
+    async def submit(self, messages: Sequence[Message], signer: Any, **options: Any) -> Any:
         if isinstance(messages[0], SubmitProof):
             self.submitted += messages
             raise TransactionRejected("no", codespace="test", tx_code=1)
-        return await super().submit(messages, signer, timeout_height=timeout_height)
+        return await super().submit(messages, signer, **options)
 
 
 async def test_before_a_proof_window_is_missed_there_are_alarms(
@@ -430,3 +444,143 @@ async def test_a_claim_worth_less_than_it_costs_is_not_sent(
     assert {message.header for message in seen.submitted if isinstance(message, CreateClaim)} == {headers[1]}
     assert poor.note in caplog.text
     await chain.aclose()
+
+
+async def test_a_ring_that_shrinks_by_another_grid_is_seen_as_the_chain_sees_it(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The live grid has the session's last height in a longer session, by whose end the gateway has left."""
+    governor = make_key("governor")
+    params = make_params()
+    later = replace(params.shared, proof_window_open_offset_blocks=8)
+    chain = await start_chain(world, params=replace(params, shared=later), governor="governor")
+    application, gateway = make_key(world.application), make_key(world.gateway)
+    seen = InterposedChain(chain)
+    async with run_node(EchoEngine(), chain=chain, world=world, seen_as=seen) as bench:
+        header = await bench.header()
+        await bench.ask()
+        await chain.submit([UndelegateFromGateway(application.address, gateway.address)], application)
+        await bench.advance_to(header.height_end + CLAIM_START)
+        assert (await get_record(bench, header)).state == "claimed"
+        assert "could not be proven now" not in caplog.text
+        # Of a session from before its anchor the grid counts from height 1, in sessions of the new length.
+        shared = (await chain.live_params()).shared
+        await chain.submit(
+            [make_update_params(governor.address, replace(shared, num_blocks_per_session=50))], governor
+        )
+        await bench.advance_to(header.height_end + SETTLED + 6)
+        record = await get_record(bench, header)
+    assert seen.proofs == [], "the chain would find it invalid and keep its fee"
+    assert record.state == "lost"
+    assert caplog.text.count("could not be proven now: 1 of the 2 keys") == 1
+    assert caplog.text.count("the ring signature has a member that is not in") == 3
+    await chain.aclose()
+
+
+class InvalidChain(InterposedChain):
+    """Says of a claim that was proven that its proof was invalid, as if its ring had been another one."""
+
+    async def claim(self, *args: Any, **options: Any) -> Any:
+        claim = await self.chain.claim(*args, **options)
+        return replace(claim, proof_status=ProofStatus.INVALID) if claim and self.proofs else claim
+
+
+async def test_a_proof_that_was_found_invalid_is_sent_again_only_once_the_ring_has_changed(
+    chain: LocalChain, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = InvalidChain(chain)
+    application, other = make_key(world.application), make_key(world.suppliers[0])
+    await chain.submit([StakeGateway(other.address, Upokt(world.gateway_stake))], other)
+    async with run_node(EchoEngine(), chain=chain, world=world, seen_as=seen) as bench:
+        header = await bench.header()
+        await bench.ask()
+        await bench.advance_to(header.height_end + SEED + 2)
+        assert len(seen.proofs) == 1, "each one costs a fee"
+        assert "2 blocks left: the chain found the proof invalid" in caplog.text
+        await chain.submit([DelegateToGateway(application.address, other.address)], application)
+        await bench.catch_up()
+        first, *others = seen.proofs
+        assert others == [first]
+
+
+class SigningChain(InterposedChain):
+    """Tells when a transaction of a kind is to be sent, and when it was signed."""
+
+    def __init__(self, chain: LocalChain, kind: type[Message]) -> None:
+        super().__init__(chain)
+        self.kind = kind
+        self.asked = anyio.Event()
+        self.signed = anyio.Event()
+
+    async def submit(self, messages: Sequence[Message], signer: Any, **options: Any) -> Any:
+        keep_terms = options["on_signed"]
+        self.asked.set()
+
+        async def note(terms: TransactionTerms) -> None:
+            await keep_terms(terms)
+            if isinstance(messages[0], self.kind):
+                self.signed.set()
+
+        return await super().submit(messages, signer, **{**options, "on_signed": note})
+
+
+async def starts_session(chain: LocalChain, world: World) -> bool:
+    session = await chain.session(make_key(world.application).address, world.service.id)
+    return session is not None and session.header.height_start == (await chain.head()).height
+
+
+async def make_blocks(chain: LocalChain) -> None:
+    """Make one block after another, each once nothing else is to be done."""
+    while True:
+        await anyio.wait_all_tasks_blocked()
+        await chain.make_block()
+
+
+@pytest.mark.parametrize("kind", [CreateClaim, SubmitProof])
+async def test_of_a_transaction_that_waits_while_the_node_dies_there_is_one_in_the_blocks(
+    world: World, kind: type[Message]
+) -> None:
+    database = open_node_database(None)
+    genesis = make_genesis(world.names, params=make_params())
+    chain = await LocalChain.open(None, genesis, gas_price_min=Fraction(1, 1000))
+    signing, again = SigningChain(chain, kind), SigningChain(chain, kind)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(make_blocks, chain)
+        await world.stake(chain.submit)
+        tasks.cancel_scope.cancel()
+    while not await starts_session(chain, world):
+        await chain.make_block()
+    async with run_node(EchoEngine(), chain=chain, world=world, database=database, seen_as=signing) as bench:
+        header = await bench.header()
+        await bench.ask()
+        while not signing.signed.is_set():
+            await chain.make_block()
+            await anyio.wait_all_tasks_blocked()
+        await anyio.wait_all_tasks_blocked()
+        record = await get_record(bench, header)
+        assert record.terms is not None
+    async with anyio.create_task_group() as tasks:
+
+        async def go_on() -> None:
+            await again.asked.wait()
+            await make_blocks(chain)
+
+        tasks.start_soon(go_on)
+        async with run_node(
+            EchoEngine(), chain=chain, world=world, database=database, seen_as=again
+        ) as second:
+            await chain.wait_for(Height(header.height_end + SETTLED))
+            await second.node.wait_done(Height(header.height_end + SETTLED))
+            assert (await get_record(second, header)).state == "settled"
+        tasks.cancel_scope.cancel()
+    sent = [
+        message
+        for height in range(header.height_end, (await chain.head()).height + 1)
+        for included in await chain.transactions(Height(height))
+        for message in decode_transaction(included.raw).messages
+        if isinstance(message, kind)
+    ]
+    assert len(sent) == 1
+    assert again.terms[0] == record.terms
+    await chain.aclose()
+    database.close()

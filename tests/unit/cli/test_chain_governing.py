@@ -80,8 +80,8 @@ def live(folder: Path) -> Any:
 @pytest.mark.parametrize(
     ("module", "name", "value", "before", "after", "key", "kept"),
     [
-        ("gateway", "min_stake", "6000pokt", "5000000000upokt", "6000000000upokt", "_upokt", "6000000000"),
-        ("supplier", "staking_fee", "7upokt", "1upokt", "7upokt", "_upokt", "7"),
+        ("gateway", "min_stake", "6000pokt", "5000000000", "6000000000", "_upokt", "6000000000"),
+        ("supplier", "staking_fee", "7upokt", "1", "7", "_upokt", "7"),
         ("service", "target_num_relays", "12345", "100000", "12345", "", 12345),
         ("proof", "proof_request_probability", "0.125", "0.01", "0.125", "", "0.125"),
         ("tokenomics", "global_inflation_per_claim", "0.0000005", "0.000001", "0.0000005", "", "0.0000005"),
@@ -92,7 +92,8 @@ def test_one_parameter_is_set_exactly_from_the_next_block_on(
 ) -> None:
     at = height(folder) + 1
     sent = set_param(folder, module, name, value)
-    assert sent["changes"] == [{"what": f"{module}.{name}", "before": before, "after": after, "height": at}]
+    shown = {f"before{key}": before, f"after{key}": after}
+    assert sent["changes"] == [{"what": f"{module}.{name}", **shown, "height": at}]
     assert live(folder)[module][f"{name}{key}"] == kept
 
 
@@ -131,7 +132,7 @@ def test_for_people_old_and_new_and_from_when(folder: Path) -> None:
     arguments = ("chain", "tx", "update-param", "--from", "governor", "gateway", "min_stake", "6000pokt")
     rows = read_table(run(folder, *arguments, "--dry-run").stdout)
     assert ["what", "on chain now", "will be", "from block"] in rows
-    assert ["gateway.min_stake", "5000000000upokt", "6000000000upokt", "2"] in rows
+    assert ["gateway.min_stake", "5,000.000000 POKT", "6,000.000000 POKT", "2"] in rows
     assert height(folder) == 1
 
 

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import anyio
 import pytest
 
 from joey.adapters.chains.local.chain import LocalChain
-from joey.core.errors import ConfigError, InsufficientFunds, NotOnChain, TransactionRejected
-from joey.core.units import UPOKT_PER_POKT
-from joey.core.wire.messages import DelegateToGateway
+from joey.cli.chain_options import ChainPlace
+from joey.cli.sending import Sending, submit
+from joey.core.errors import ChainUnavailable, ConfigError, InsufficientFunds, NotOnChain, TransactionRejected
+from joey.core.units import UPOKT_PER_POKT, Upokt
+from joey.core.wire.messages import DelegateToGateway, Send
 from joey.core.wire.transactions import sign_transaction
-from joey.testing.commands import address, make_folder, read_table, run, run_json, with_chain
+from joey.testing.commands import (
+    address,
+    make_folder,
+    make_world_genesis,
+    read_table,
+    run,
+    run_json,
+    with_chain,
+)
 from joey.testing.worlds import make_key
 from joey.wiring.folder import open_folder
+from joey.wiring.proposal import Proposal
 
+PLACE = ChainPlace((), (), None, None)
 MILLION = 1_000_000 * UPOKT_PER_POKT
 
 
@@ -63,9 +76,9 @@ def test_a_dry_run_sends_nothing(folder: Path) -> None:
     result = run(folder, *arguments)
     assert result.exit_code == 0
     rows = read_table(result.stdout)
-    assert ["balance before", "1000000.000000 POKT"] in rows
+    assert ["balance before", "1,000,000.000000 POKT"] in rows
     assert ["sent", "-5.000000 POKT"] in rows
-    assert ["balance after", "999995.000000 POKT"] in rows
+    assert ["balance after", "999,995.000000 POKT"] in rows
     assert rows[-1] == ["dry run: nothing was sent"]
     assert run_json(folder, *arguments)["transaction"] is None
     assert (height(folder), balance(folder, "poor")) == (before, 0)
@@ -75,7 +88,7 @@ def test_for_people_the_result_is_told(folder: Path) -> None:
     result = run(folder, "chain", "tx", "send", "--from", "newcomer", address("poor"), "1upokt", "--yes")
     rows = dict(row for row in read_table(result.stdout) if len(row) == 2)
     assert rows["result"] == "ok"
-    assert rows["balance"] == "999999.999999 POKT"
+    assert rows["balance"] == "999,999.999999 POKT"
     assert len(rows["transaction"]) == 64
     assert make_key("newcomer").secret.hex() not in result.output
 
@@ -102,7 +115,7 @@ def test_too_much_and_no_address(folder: Path) -> None:
     result = run(folder, "chain", "tx", "send", "--yes", "--from", "poor", address("newcomer"), "1upokt")
     assert isinstance(result.exception, InsufficientFunds)
     assert result.exit_code == 1
-    assert "has 0upokt and needs 1upokt" in str(result.exception)
+    assert "has 0.000000 POKT and needs 0.000001 POKT and the transaction's fee" in str(result.exception)
     result = run(folder, "chain", "tx", "send", "--yes", "--from", "newcomer", "pokt1x", "1upokt")
     assert "is not an address" in result.output
 
@@ -232,4 +245,36 @@ def test_a_transaction_that_failed_in_its_block(folder: Path) -> None:
     assert document["log"]
     assert document["height"] == 8
     rows = dict(row for row in read_table(run(folder, "chain", "tx", "show", transaction_hash).stdout)[:3])
-    assert rows["result"].startswith(f"failed, {document['codespace']} {document['code']}: ")
+    assert rows["result"].startswith("failed: ")
+    assert "rpc error" not in rows["result"]
+    assert rows["result"].endswith(f"({document['codespace']} {document['code']})")
+
+
+def test_undelegating_says_whose_last_session_it_is(folder: Path) -> None:
+    dry = run(folder, "chain", "tx", "undelegate", "--from", "application", address("gateway"), "--dry-run")
+    assert "note: this session is the gateway's last: it may sign up to block" in dry.stdout
+
+
+def test_a_chain_in_a_folder_takes_no_price_of_gas(folder: Path) -> None:
+    arguments = ("chain", "tx", "send", "--from", "newcomer", address("poor"), "1pokt")
+    assert "takes no fees" in run(folder, *arguments, "--gas-price", "0.1").stderr
+    assert "a price is a decimal" in run(folder, *arguments, "--gas-price", "cheap").stderr
+
+
+def test_a_transaction_without_a_block_is_looked_for_later(folder: Path) -> None:
+    async def work(chain: LocalChain) -> None:
+        sending = Sending(PLACE, "newcomer", None, None, dry_run=False, yes=True, as_json=True, wait_s=0.05)
+        send = Send(address("newcomer"), address("poor"), Upokt(1))
+        proposal = Proposal("send", (send,))
+        with pytest.raises(ChainUnavailable, match=r"look later: joey chain tx show [0-9A-F]{64}$"):
+            await submit(sending, proposal, make_key("newcomer"), chain)
+
+    async def run_it() -> None:
+        # Nobody makes a block of it.
+        chain = await LocalChain.open(None, make_world_genesis())
+        try:
+            await work(chain)
+        finally:
+            await chain.aclose()
+
+    anyio.run(run_it)

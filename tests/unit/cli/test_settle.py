@@ -63,7 +63,9 @@ def test_the_first_difference_ends_it(folder: Path) -> None:
     ("arguments", "text"),
     [
         (("9", "8"), "is before HEIGHT"),
-        (("9", "--application", "pokt1"), "go together"),
+        (("9", "--application", address("application")), "go together"),
+        (("9", "--application", "pokt1"), "is not an address"),
+        (("1",), "block 1 settles nothing"),
         (("0",), "0 is not in the range"),
     ],
 )

@@ -75,7 +75,12 @@ def test_a_new_supplier_and_the_same_file_again(folder: Path) -> None:
     arguments = ("stake", "supplier", write(folder, SUPPLIER), "--from", "newcomer")
     sent = run_json(folder, *arguments, "--yes")
     by_what = {change["what"]: change for change in sent["changes"]}
-    assert by_what["stake"] == {"what": "stake", "before": "none", "after": "60000.000000 POKT", "height": 8}
+    assert by_what["stake"] == {
+        "what": "stake",
+        "before_upokt": None,
+        "after_upokt": "60000000000",
+        "height": 8,
+    }
     assert by_what["service text"]["height"] == 9
     assert sent["costs"] == [
         {"name": "stake", "amount_upokt": "60000000000"},
@@ -97,14 +102,14 @@ def test_a_dry_run_shows_now_then_when_and_the_cost(folder: Path) -> None:
     text = SUPPLIER.replace("60000pokt", "150000pokt")
     result = run(folder, "stake", "supplier", write(folder, text), "--from", "supplier-1", "--dry-run")
     rows = read_table(result.stdout)
-    assert ["stake", "100000.000000 POKT", "150000.000000 POKT", "8"] in rows
+    assert ["stake", "100,000.000000 POKT", "150,000.000000 POKT", "8"] in rows
     share = f"100 % {address('supplier 1')}"
     assert [
         "service text", f"http://127.0.0.1:8545, {share}", f"https://node.example, {share}", "9",
     ] in rows  # fmt: skip
-    assert ["balance before", "900000.999999 POKT"] not in rows
+    assert ["balance before", "900,000.999999 POKT"] not in rows
     assert ["staking fee", "-0.000001 POKT"] in rows
-    assert ["stake", "-50000.000000 POKT"] in rows
+    assert ["stake", "-50,000.000000 POKT"] in rows
     assert rows[-1] == ["dry run: nothing was sent"]
     assert run_json(folder, "chain", "supplier", address("supplier 1"))["stake_upokt"] == "100000000000"
 
@@ -132,16 +137,31 @@ def share(first: str, second: str, one: int, two: int) -> str:
         (SUPPLIER.replace("60000pokt", "60000"), "stake: an amount is like"),
         (SUPPLIER.replace('stake = "60000pokt"', ""), "stake: a new supplier names its stake"),
         ('stake = "60000pokt"', "services: a new supplier names at least one"),
-        (SUPPLIER.replace('"text"', '"nope"'), "services[0].service: there is no service 'nope'"),
-        (SUPPLIER.replace("https:", "ftp:"), "services[0].endpoints[0].url: a host after one of http://"),
+        (
+            SUPPLIER.replace('"text"', '"nope"'),
+            "services[0].service: there is no service nope: publish it with `joey stake service FILE`",
+        ),
+        (
+            SUPPLIER.replace("https:", "ftp:"),
+            "services[0].endpoints[0].url: must be a host after one of http://",
+        ),
         (SUPPLIER.replace("https://node.example", "https://"), "services[0].endpoints[0].url"),
-        (SUPPLIER.replace('[{ url = "https://node.example" }]', "[]"), "services[0].endpoints: at least one"),
-        (SUPPLIER.replace('example" }', 'example", rpc = "soap" }'), "services[0].endpoints[0].rpc: one of"),
+        (
+            SUPPLIER.replace('[{ url = "https://node.example" }]', "[]"),
+            "services[0].endpoints: must be at least one",
+        ),
+        (
+            SUPPLIER.replace('example" }', 'example", rpc = "soap" }'),
+            "services[0].endpoints[0].rpc: must be one of",
+        ),
         (SUPPLIER + SUPPLIER.partition('pokt"')[2], "services[1].service: text is named twice"),
         (share("newcomer", "gateway", 60, 50), "these sum to 110"),
         (share("newcomer", "gateway", 100, 0), "at least 1 and sum to 100"),
         (share("newcomer", "newcomer", 50, 50), "each address one share"),
-        (SUPPLIER.replace("stake", 'owner = "pokt1x"\nstake', 1), "owner: 'pokt1x' is not an address"),
+        (
+            SUPPLIER.replace("stake", 'owner = "pokt1x"\nstake', 1),
+            "owner: must be an address such as pokt1..., in lower case, not 'pokt1x'",
+        ),
         (SUPPLIER.replace("stake =", "steak =", 1), "unknown key steak; did you mean stake?"),
         ("stake = 1", "stake must be text in quotes"),
     ],
@@ -198,9 +218,9 @@ def test_an_application_with_its_gateway(folder: Path) -> None:
         (
             'stake = "9pokt"\nservice = "text"\nspend_limit = "5upokt"',
             "newcomer",
-            "spend_limit: it is at least",
+            "spend_limit: must be at least",
         ),
-        ('stake = "9pokt"\nservice = "text"\ngateways = ["pokt1x"]', "newcomer", "no staked gateway"),
+        ('stake = "9pokt"\nservice = "text"\ngateways = ["pokt1x"]', "newcomer", "not a staked gateway"),
         ('stake = "9999pokt"', "application", "stake: a change needs more than the 10000000000upokt"),
     ],
 )
@@ -226,7 +246,7 @@ def test_staking_again_takes_an_unstaking_back(folder: Path) -> None:
         folder, "stake", "gateway", write(folder, 'stake = "10001pokt"'), "--from", "gateway", "--yes"
     )
     assert [change["what"] for change in sent["changes"]] == ["stake", "unstaking"]
-    assert run_json(folder, "chain", "gateway", address("gateway"))["unstake_session_end_height"] == 0
+    assert run_json(folder, "chain", "gateway", address("gateway"))["unstake_session_end_height"] is None
 
 
 def test_a_service_and_another_price(folder: Path) -> None:
@@ -252,10 +272,10 @@ def test_a_service_and_another_price(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('id = "a b"', "id: at most 42"),
+        ('id = "a b"', "id: must be at most 42"),
         ('id = "text"\ncompute_units_per_relay = 1', "belongs to"),
-        ('id = "new"\ncompute_units_per_relay = 1', "name: 1 to 169"),
-        ('id = "new"\nname = "n"', "compute_units_per_relay: 1 to 2097152, not 0"),
+        ('id = "new"\ncompute_units_per_relay = 1', "name: must be 1 to 169"),
+        ('id = "new"\nname = "n"', "compute_units_per_relay: must be 1 to 2097152, not 0"),
         ('id = "new"\nname = "n"\ncompute_units_per_relay = 2097153', "not 2097153"),
         ('id = "new"\nname = "n"\ncompute_units_per_relay = 1\ncard = "none.json"', "card: cannot read"),
     ],
@@ -267,13 +287,13 @@ def test_a_service_that_the_chain_would_refuse(folder: Path, text: str, says: st
 def test_a_card_that_is_too_large(folder: Path) -> None:
     (folder / "card.json").write_bytes(b" " * (256 * 1024 + 1))
     text = 'id = "new"\nname = "n"\ncompute_units_per_relay = 1\ncard = "card.json"'
-    assert "card: at most 262144 bytes, not 262145" in refused(folder, "service", text)
+    assert "card: must be at most 262144 bytes, not 262145" in refused(folder, "service", text)
 
 
 def test_too_little_money_is_said_before_anything_is_sent(folder: Path) -> None:
     result = run(folder, "stake", "supplier", write(folder, SUPPLIER), "--from", "poor", "--yes")
     assert isinstance(result.exception, InsufficientFunds)
-    assert "has 0upokt and needs 60000000001upokt: send it 60000000001upokt first" in str(result.exception)
+    assert "has 0.000000 POKT and needs 60,000.000001 POKT and the transaction's fee" in str(result.exception)
     assert result.exit_code == 1
 
 

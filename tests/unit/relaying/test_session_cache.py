@@ -10,8 +10,10 @@ import pytest
 from joey.core.errors import ChainUnavailable, NoSupplierLeft
 from joey.core.protocol.params import MINIMAL, NetworkParams
 from joey.core.protocol.sessions import compute_session_end, compute_session_start
+from joey.core.protocol.transfers import compute_transfer_height
+from joey.core.protocol.windows import compute_settlement_height
 from joey.core.units import Height, Upokt
-from joey.core.wire.session import Application, Session, SessionHeader
+from joey.core.wire.session import Application, PendingTransfer, Session, SessionHeader
 from joey.ports.chain import Block
 from joey.relaying.session_cache import SessionCache
 
@@ -30,6 +32,7 @@ class SteppedChain:
         self.heads = 0
         self.fails = False
         self.staked = True
+        self.transfer: PendingTransfer | None = None
         self.gate: anyio.Event | None = None
         self._moved = anyio.Event()
 
@@ -72,7 +75,8 @@ class SteppedChain:
         header = SessionHeader(
             application, service, f"{start:064x}", start, compute_session_end(start, MINIMAL.shared)
         )
-        return Session(header, 1, 4, replace(APPLICATION, address=application), ())
+        application_now = replace(APPLICATION, address=application, pending_transfer=self.transfer)
+        return Session(header, 1, 4, application_now, ())
 
 
 async def settle() -> None:
@@ -169,6 +173,23 @@ async def test_an_application_that_is_not_staked_has_no_supplier() -> None:
     chain.staked = False
     with pytest.raises(NoSupplierLeft, match="not staked"):
         await SessionCache(chain).current("app", "text")
+
+
+async def test_no_session_is_begun_that_outlasts_its_application() -> None:
+    chain = SteppedChain(3)
+    chain.transfer = PendingTransfer("pokt1elsewhere", Height(4))
+    moves = compute_transfer_height(chain.transfer, MINIMAL.shared)
+    for start in range(1, moves, 4):
+        settled = compute_settlement_height(Height(start + 3), MINIMAL.shared)
+        cache = SessionCache(chain)
+        chain.move_to(start)
+        if settled <= moves:
+            assert start_of(await cache.current("app", "text")) == start
+        else:
+            with pytest.raises(NoSupplierLeft, match="moving to another account"):
+                await cache.current("app", "text")
+            assert cache.find("app", "text") is None
+    assert settled > moves
 
 
 async def test_rollover_has_no_gap() -> None:

@@ -16,10 +16,17 @@ def test_addresses(address: str, parts: tuple[str, int]) -> None:
     assert split_address(address, "gateway.listen") == parts
 
 
-@pytest.mark.parametrize("address", ["", "3069", ":3069", "host:", "host:x", "host:70000", "host:-1"])
+@pytest.mark.parametrize("address", ["", "3069", ":3069", "host:", "host:x", "host:-1"])
 def test_a_wrong_address_names_its_setting(address: str) -> None:
     with pytest.raises(ConfigError, match=r"gateway\.listen must look like"):
         split_address(address, "gateway.listen")
+
+
+def test_an_example_fits_its_flag_and_a_port_is_bounded() -> None:
+    with pytest.raises(ConfigError, match=r"--rpc must look like 127\.0\.0\.1:26657"):
+        split_address("x", "--rpc")
+    with pytest.raises(ConfigError, match="--grpc: a port is at most 65535, not 70000"):
+        split_address("host:70000", "--grpc")
 
 
 def test_a_taken_port_is_named_with_its_fix() -> None:
@@ -29,7 +36,8 @@ def test_a_taken_port_is_named_with_its_fix() -> None:
         port = holder.getsockname()[1]
         assert not is_free("127.0.0.1", port)
         with pytest.raises(
-            ConfigError, match=f"port {port} is taken by another program: stop it, or use --listen"
+            ConfigError,
+            match=f"gateway.listen: 127.0.0.1:{port} is taken by another program: stop it, or use --listen",
         ):
             check_is_free(f"127.0.0.1:{port}", "gateway.listen", "use --listen")
     assert is_free("127.0.0.1", port)

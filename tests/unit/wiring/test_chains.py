@@ -45,7 +45,7 @@ async def test_an_unknown_kind_is_told_with_those_known() -> None:
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        (replace(SHANNON, gas_price_upokt="cheap"), "chain.gas_price_upokt must be a decimal in quotes"),
+        (replace(SHANNON, gas_price_upokt="cheap"), "chain.gas_price_upokt must be a decimal such as 0.001"),
         (replace(SHANNON, gas_price_upokt="-1"), "chain.gas_price_upokt must be 0 or more"),
         (replace(SHANNON, gas_margin="0.9"), "chain.gas_margin must be 1 or more"),
     ],

@@ -75,5 +75,5 @@ def test_a_secret_file_that_is_empty_or_no_text(tmp_path: Path) -> None:
     broken.write_bytes(b"\xff\xfe\xff")
     with pytest.raises(ConfigError, match="which is empty"):
         read_secret(f"file:{empty}", "gateway.api_keys[0]")
-    with pytest.raises(ConfigError, match="which is no text"):
+    with pytest.raises(ConfigError, match="which is not text"):
         read_secret(f"file:{broken}", "gateway.api_keys[0]")

@@ -10,7 +10,7 @@ from joey.adapters.stores.sqlite.database import Database
 from joey.adapters.stores.sqlite.portal import PORTAL_MIGRATIONS, SqliteTenants
 from joey.config import ChainConfig, Config, GatewayConfig, OfferConfig
 from joey.core.errors import ConfigError
-from joey.core.wire.messages import DelegateToGateway, StakeApplication, StakeGateway
+from joey.core.wire.messages import DelegateToGateway, StakeApplication, StakeGateway, TransferApplication
 from joey.gateway.app import Delegation
 from joey.ports.stores import Tenant
 from joey.testing.worlds import World, make_genesis, make_key
@@ -54,6 +54,20 @@ async def test_an_application_may_sign_for_itself_without_a_gateway() -> None:
     await chain.submit([WORLD.stakings()[0].message], make_key(WORLD.service_owner))
     await chain.submit([StakeApplication(APPLICATION.address, WORLD.application_stake, "text")], APPLICATION)
     await check_delegation(chain, OFFER, "offers[0]", Delegation(APPLICATION.address, APPLICATION))
+    await chain.aclose()
+
+
+async def test_an_application_that_is_moving_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    chain = await LocalChain.open(None, make_genesis(WORLD.names), instant=True)
+    await WORLD.stake(chain.submit)
+    delegation = Delegation(APPLICATION.address, GATEWAY)
+    await check_delegation(chain, OFFER, "offers[0]", delegation)
+    assert caplog.records == []
+    home = make_key("new home").address
+    await chain.submit([TransferApplication(APPLICATION.address, home)], APPLICATION)
+    await check_delegation(chain, OFFER, "offers[0]", delegation)
+    (record,) = caplog.records
+    assert f"offers[0]: application {APPLICATION.address} is moving to {home}" in record.getMessage()
     await chain.aclose()
 
 

@@ -13,7 +13,7 @@ from joey.core.wire.messages import Send, UnstakeSupplier
 from joey.http.client import HttpClient
 from joey.testing.nodes import run_node, start_chain
 from joey.testing.worlds import World, make_genesis, make_key
-from joey.wiring.endpoints import find_endpoint_fault
+from joey.wiring.endpoints import find_endpoint_fault, find_engine_fault, find_port, mask_url
 from joey.wiring.folder import open_folder
 from joey.wiring.suppliers import check_stake, open_suppliers
 
@@ -73,6 +73,28 @@ async def test_a_staked_address_is_asked_whether_it_leads_to_the_node() -> None:
     assert fault == "does not answer (the URL is not an absolute http or https URL)"
     await http.aclose()
     await chain.aclose()
+
+
+async def test_an_engine_that_answers_anything_is_there() -> None:
+    chain = await start_chain(WORLD)
+    http = HttpClient(body_bytes_max=65_536)
+    async with run_node(EchoEngine(), chain=chain, world=WORLD) as bench:
+        assert await find_engine_fault(http, bench.url) is None
+        url = bench.url
+    assert await find_engine_fault(http, url) is not None
+    await http.aclose()
+    await chain.aclose()
+
+
+@pytest.mark.parametrize(
+    ("url", "port"), [("http://h:8545/x", 8545), ("http://h", 80), ("https://h", 443), ("wss://h/x", 443)]
+)
+def test_the_port_of_a_url(url: str, port: int) -> None:
+    assert find_port(url) == port
+
+
+def test_credentials_of_a_url_are_not_shown() -> None:
+    assert mask_url("http://user:word@h:1/v1?key=x") == "http://h:1/v1"
 
 
 SHANNON = ChainConfig(kind="shannon", grpc_urls=("http://127.0.0.1:1",), rpc_urls=("http://127.0.0.1:1",))

@@ -26,23 +26,30 @@ from joey.adapters.chains.local.mempool import Waiting
 from joey.adapters.chains.local.production import Submission, make_block
 from joey.adapters.chains.local.reading import StateReader
 from joey.adapters.chains.local.storage import ChainStore
+from joey.adapters.chains.local.submitting import Submitter
 from joey.core.crypto.keys import PrivateKey
-from joey.core.errors import ChainUnavailable, ConfigError, TransactionRejected, WindowClosed
+from joey.core.errors import ChainUnavailable, ConfigError, TransactionRejected
 from joey.core.protocol.events import ChainEvent
 from joey.core.protocol.genesis import Genesis, compute_genesis_hash, write_genesis
 from joey.core.protocol.state import State
-from joey.core.protocol.transition import WRONG_SEQUENCE, TransactionOutcome, simulate_transaction
+from joey.core.protocol.transition import TransactionOutcome, simulate_transaction
 from joey.core.units import Height, Upokt
 from joey.core.wire.messages import Message
 from joey.core.wire.transactions import compute_transaction_hash
-from joey.ports.chain import Block, Fee, IncludedTransaction, TransactionResult
+from joey.ports.chain import (
+    Block,
+    Fee,
+    IncludedTransaction,
+    OnSigned,
+    TransactionResult,
+    TransactionTerms,
+)
 from joey.ports.clock import Clock
 
 __all__ = ["CheckedTransaction", "LocalChain", "read_genesis"]
 
 _NOW = Height(0)
-_SIGN_ATTEMPTS_MAX = 64
-_TIMED_OUT = ("sdk", 30)
+_FREE = Fee(0, Upokt(0))
 _MEMPOOL_FULL = ("sdk", 20)
 
 
@@ -93,6 +100,7 @@ class LocalChain(StateReader):
         self._is_free = gas_price_min == 0
         self._archive = Archive(store)
         self._entrance = Entrance(genesis.chain_id, gas_price_min, history.head, head)
+        self._submitter = Submitter(self._entrance, self._archive, add=self._add, find_block=self._find_block)
         self._maker = BlockMaker(
             genesis.chain_id,
             head,
@@ -260,33 +268,30 @@ class LocalChain(StateReader):
     # --- transactions ---
 
     async def submit(
-        self, messages: Sequence[Message], signer: PrivateKey, *, timeout_height: Height = _NOW
+        self,
+        messages: Sequence[Message],
+        signer: PrivateKey,
+        *,
+        timeout_height: Height = _NOW,
+        on_signed: OnSigned | None = None,
+        terms: TransactionTerms | None = None,
     ) -> TransactionResult:
         """Sign and send one transaction; return once it is in a block.
 
-        `timeout_height`: the last block that may hold it; 0 for any. Raises `TransactionRejected` when
-        a message is refused (none of them then has any effect), `WindowClosed` when the chain has
-        passed the timeout, and `ChainUnavailable` when too many transactions wait or the block could
-        not be written. A caller that stops waiting may find the transaction in a block later.
+        `timeout_height`: the last block that may hold it; 0 for any. `on_signed` and `terms` are as in
+        `joey.ports.chain`. Raises `TransactionRejected` when a message is refused (none of them then has
+        any effect), `WindowClosed` when the chain has passed the timeout, and `ChainUnavailable` when too
+        many transactions wait or the block could not be written. A caller that stops waiting may find the
+        transaction in a block later.
         """
-        fee = Fee(0, Upokt(0)) if self._is_free else await self.estimate_fee(messages, signer)
-        try:
-            for _ in range(_SIGN_ATTEMPTS_MAX - 1):
-                waiting = self._sign_and_add(messages, signer, timeout_height, fee)
-                try:
-                    return await self._find_block(waiting)
-                except TransactionRejected as refusal:
-                    # One of this account's that came before was left out of the block: its sequence
-                    # is free again, and this one is signed anew.
-                    if not _is_refusal(refusal, WRONG_SEQUENCE):
-                        raise
-            return await self._find_block(self._sign_and_add(messages, signer, timeout_height, fee))
-        except TransactionRejected as refusal:
-            if timeout_height and _is_refusal(refusal, _TIMED_OUT):
-                raise WindowClosed(
-                    f"the chain has passed height {timeout_height}", height=timeout_height
-                ) from refusal
-            raise
+        if terms is not None:
+            result = await self._submitter.submit_again(messages, signer, terms)
+            if result is not None:
+                return result
+        fee = _FREE if self._is_free else await self.estimate_fee(messages, signer)
+        return await self._submitter.submit(
+            messages, signer, timeout_height=timeout_height, fee=fee, on_signed=on_signed
+        )
 
     async def submit_transaction(self, raw: bytes) -> TransactionResult:
         """Send a transaction as the bytes of a signed `TxRaw`; return once it is in a block.
@@ -331,7 +336,8 @@ class LocalChain(StateReader):
 
         Raises `TransactionRejected` when they would be refused now.
         """
-        raw = self._entrance.sign(messages, signer, timeout_height=_NOW, fee=Fee(0, Upokt(0)))
+        terms = self._entrance.choose_terms(signer, timeout_height=_NOW, fee=_FREE)
+        raw = self._entrance.sign(messages, signer, terms)
         outcome = await self.simulate(raw)
         if outcome.refusal is not None:
             raise outcome.refusal
@@ -340,12 +346,6 @@ class LocalChain(StateReader):
     def count_waiting(self) -> int:
         """Return how many transactions wait for a block."""
         return self._entrance.count
-
-    def _sign_and_add(
-        self, messages: Sequence[Message], signer: PrivateKey, timeout_height: Height, fee: Fee
-    ) -> Waiting:
-        raw = self._entrance.sign(messages, signer, timeout_height=timeout_height, fee=fee)
-        return self._add(read_submission(raw))
 
     def _add(self, submission: Submission) -> Waiting:
         waiting = self._entrance.add(submission)
@@ -356,7 +356,3 @@ class LocalChain(StateReader):
         if self._instant:
             await self._maker.make_until(waiting)
         return await waiting.result()
-
-
-def _is_refusal(refusal: TransactionRejected, kind: tuple[str, int]) -> bool:
-    return (refusal.fields["codespace"], refusal.fields["tx_code"]) == kind

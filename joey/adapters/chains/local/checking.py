@@ -7,8 +7,11 @@ known only in the block. It is laid anew over every block. Source: cosmos-sdk ba
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
+from joey.adapters.chains.local.production import recover
+from joey.core.errors import TransactionRejected
 from joey.core.protocol.block import BlockContext
 from joey.core.protocol.state import Account, State
 from joey.core.protocol.transition import check_transaction
@@ -44,7 +47,12 @@ class CheckState:
 
         Raises `TransactionRejected` and has then changed nothing.
         """
-        check_transaction(self._draft, transaction, self._context, gas_price_min=self._gas_price_min)
+        try:
+            check_transaction(self._draft, transaction, self._context, gas_price_min=self._gas_price_min)
+        except TransactionRejected:
+            raise
+        except Exception as error:
+            raise recover(error, "a transaction is refused unchecked") from error
 
     def account(self, address: str) -> Account | None:
         """Return an account as it is when all that waits is in a block."""
@@ -59,4 +67,5 @@ class CheckState:
                 tables[name].remove(key)
             else:
                 tables[name].put(key, row)
-        return copy, self._context
+        # Contexts remember what was looked up: nothing of that is shared between threads.
+        return copy, replace(self._context, sessions={})

@@ -20,7 +20,7 @@ from joey.core.protocol.state import State
 from joey.core.units import Height, Upokt
 from joey.core.wire.messages import Message
 from joey.core.wire.transactions import compute_transaction_hash, decode_transaction, sign_transaction
-from joey.ports.chain import Block, Fee
+from joey.ports.chain import Block, Fee, TransactionTerms
 
 __all__ = ["Entrance", "read_submission"]
 
@@ -60,10 +60,18 @@ class Entrance:
         self._checks.add(submission.transaction)
         return self._mempool.add(submission)
 
-    def sign(
-        self, messages: Sequence[Message], signer: PrivateKey, *, timeout_height: Height, fee: Fee
-    ) -> bytes:
-        """Sign with the sequence that is due once all that waits is in a block.
+    def find(self, transaction_hash: str) -> Waiting | None:
+        """Return a transaction that waits."""
+        return self._mempool.find(transaction_hash)
+
+    def choose_terms(self, signer: PrivateKey, *, timeout_height: Height, fee: Fee) -> TransactionTerms:
+        """Return terms with the sequence that is due once all that waits is in a block."""
+        account = self._checks.account(signer.address)
+        sequence = 0 if account is None else account.sequence
+        return TransactionTerms(sequence, fee.gas, fee.amount, timeout_height)
+
+    def sign(self, messages: Sequence[Message], signer: PrivateKey, terms: TransactionTerms) -> bytes:
+        """Sign on these terms: the same terms, the same bytes.
 
         Raises `TransactionRejected` for messages that cannot be written.
         """
@@ -74,10 +82,12 @@ class Entrance:
                 signer,
                 chain_id=self._chain_id,
                 account_number=0 if account is None else account.number,
-                sequence=0 if account is None else account.sequence,
-                timeout_height=timeout_height,
-                fee=fee.amount,
-                gas_limit=fee.gas,
+                sequence=terms.sequence,
+                timeout_height=terms.timeout_height,
+                fee=terms.fee,
+                gas_limit=terms.gas,
+                unordered=terms.timeout_time is not None,
+                timeout_time=terms.timeout_time,
             )
         except ValueError as error:
             raise TransactionRejected(str(error), codespace="sdk", tx_code=2) from None

@@ -71,6 +71,10 @@ class Mempool:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def find(self, transaction_hash: str) -> Waiting | None:
+        """Return a transaction that waits."""
+        return self._waiting.get(transaction_hash)
+
     def check(self, submission: Submission) -> None:
         """Find out whether a transaction may wait.
 

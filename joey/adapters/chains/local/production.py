@@ -15,6 +15,7 @@ row has the length 2^32 - 1 and no bytes. Rows are ordered by table, as `State` 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from datetime import UTC, datetime, timedelta
 from joey.core.errors import TransactionRejected
 from joey.core.protocol.block import BlockContext
 from joey.core.protocol.events import ChainEvent
+from joey.core.protocol.outcomes import PANIC
 from joey.core.protocol.rows import encode_row
 from joey.core.protocol.state import State
 from joey.core.protocol.transition import apply_transaction, begin_block, end_block
@@ -37,6 +39,7 @@ __all__ = [
     "count_microseconds",
     "make_block",
     "read_microseconds",
+    "recover",
 ]
 
 ChangedRow = tuple[str, str, bytes | None]
@@ -44,6 +47,8 @@ ChangedRow = tuple[str, str, bytes | None]
 
 EventRow = tuple[int | None, str, bytes]
 """The place of an event's transaction, `None` for the end of the block; its type; its canonical bytes."""
+
+_log = logging.getLogger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -93,7 +98,8 @@ def make_block(
     """Make the block after `previous` on a draft of the state after that.
 
     A transaction whose messages fail is in it, with its code. One that may be in no block (a wrong
-    signature or sequence, a fee that cannot be paid) is left out.
+    signature or sequence, a fee that cannot be paid) is left out. A mistake of ours makes a transaction
+    fail, or if it comes before its messages leaves it out; it is logged, and the block is made.
     """
     height = Height(previous.height + 1)
     context = BlockContext(chain_id=chain_id, height=height, previous_hash=previous.hash, time=time)
@@ -106,6 +112,11 @@ def make_block(
         except TransactionRejected as refusal:
             answers.append(refusal)
             continue
+        except Exception as error:  # noqa: BLE001 - one transaction must not stop the chain
+            answers.append(recover(error, f"transaction {submission.hash} is left out of block {height}"))
+            continue
+        if outcome.bug is not None:
+            recover(outcome.bug, f"transaction {submission.hash} fails in block {height}")
         answers.append(outcome.refusal or TransactionResult(submission.hash, height, outcome.events))
         included.append(
             IncludedTransaction(
@@ -134,6 +145,13 @@ def make_block(
         end_events=end_events,
         event_rows=event_rows,
     )
+
+
+def recover(error: Exception, consequence: str) -> TransactionRejected:
+    """Log a mistake of ours with its traceback; return what the transaction is refused with."""
+    codespace, code = PANIC
+    _log.error("a bug in the rulebook: %s", consequence, exc_info=error)
+    return TransactionRejected(f"recovered: {type(error).__name__}", codespace=codespace, tx_code=code)
 
 
 def _encode_events(

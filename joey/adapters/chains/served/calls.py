@@ -1,7 +1,7 @@
 """Every call of the network's gRPC interface, answered by an embedded chain.
 
 Both servers use it: gRPC itself, and CometBFT's `abci_query`, which carries the same calls.
-Queries of a state run in worker threads, a bounded number at a time.
+Queries of a state run in worker threads, a bounded number at a time; fewer past states are made at once.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ __all__ = ["NODE_NAME", "Calls"]
 
 NODE_NAME: Final = "joey"
 _THREADS_MAX = 8
+_PAST_STATES_MAX = 2
 
 
 class Calls:
@@ -38,6 +39,7 @@ class Calls:
     def __init__(self, chain: LocalChain) -> None:
         self._chain = chain
         self._limiter = anyio.CapacityLimiter(_THREADS_MAX)
+        self._past_limiter = anyio.CapacityLimiter(_PAST_STATES_MAX)
         self._others: dict[str, Callable[[Snapshot, Any], Awaitable[Message]]] = {
             "/pocket.session.Query/GetSession": self._answer_session,
             "/cosmos.tx.v1beta1.Service/BroadcastTx": self._broadcast,
@@ -62,12 +64,16 @@ class Calls:
         request = method.request_type()
         try:
             request.ParseFromString(wire)
-        except DecodeError as error:
-            text = f"grpc: error unmarshalling request: {error}"
+        except DecodeError:
+            text = f"grpc: error unmarshalling request: no {request.DESCRIPTOR.full_name}"
             raise QueryRefused(grpc.StatusCode.INTERNAL, text) from None
         try:
             snapshot = await self._take_snapshot(height)
-            answer = await self._answer(path, snapshot, request)
+            try:
+                answer = await self._answer(path, snapshot, request)
+            except QueryRefused as refusal:
+                refusal.height = snapshot.block.height
+                raise
         except ChainUnavailable as error:
             raise QueryRefused(grpc.StatusCode.UNAVAILABLE, error.message) from None
         return answer.SerializeToString(deterministic=True), snapshot.block.height
@@ -88,13 +94,21 @@ class Calls:
             text = "cannot query with height in the future; please provide a valid height: invalid height"
             raise QueryRefused(grpc.StatusCode.UNKNOWN, text)
         try:
-            return Snapshot(*await self._chain.state_at(height))
+            return await self._read_state(height)
         except ChainUnavailable as error:
             text = f"failed to load state at height {height}; {error.message} (latest height: {head.height})"
             raise refuse_argument(text) from None
 
+    async def _read_state(self, height: Height) -> Snapshot:
+        """Return the state at a height. Raises `ChainUnavailable`."""
+        if height in (0, (await self._chain.head()).height):
+            return Snapshot(*await self._chain.state_at(height))
+        # A past state may have to be made from the file: those who ask for the newest do not wait for it.
+        async with self._past_limiter:
+            return Snapshot(*await self._chain.state_at(height))
+
     async def _answer_session(self, snapshot: Snapshot, request: Any) -> Message:
-        return await answer_session(self._chain, snapshot, request)
+        return await answer_session(self._read_state, snapshot, request)
 
     async def _broadcast(self, _snapshot: Snapshot, request: Any) -> Message:
         return await broadcast(self._chain, request)

@@ -71,8 +71,8 @@ class Arguments:
         if not isinstance(value, str):
             raise BadArguments(f"{name} must be a string")
         if self._is_url and len(value) > 1 and value[0] == value[-1] == '"':
-            return self._unquote(name, value)
-        return value
+            value = self._unquote(name, value)
+        return _check_unicode(name, value)
 
     def data(self, name: str) -> bytes:
         """Return bytes; empty when they are absent."""
@@ -113,4 +113,11 @@ class Arguments:
         except ValueError:
             raise BadArguments(f"{name} is not a quoted string") from None
         assert isinstance(text, str), "what begins with a quote is a string"
-        return text
+        return _check_unicode(name, text)
+
+
+def _check_unicode(name: str, text: str) -> str:
+    """Return a text that has bytes: JSON can write halves of characters, which have none."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadArguments(f"{name} is no Unicode text")
+    return text

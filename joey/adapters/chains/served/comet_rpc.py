@@ -93,5 +93,5 @@ def parse_json(text: str | bytes) -> object:
     """Return what a text holds. Raises `RpcError`."""
     try:
         return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RpcError(PARSE_ERROR, f"error unmarshalling request: {error}") from None
+    except (ValueError, RecursionError):
+        raise RpcError(PARSE_ERROR, "error unmarshalling request: it is no JSON") from None

@@ -51,7 +51,7 @@ async def open_grpc_server(calls: Calls, address: str) -> AsyncIterator[int]:
     except RuntimeError:
         port = 0
     if not port:
-        raise ConfigError(f"cannot listen for gRPC at {address}: it is taken, or none of this machine's")
+        raise ConfigError(f"cannot listen for gRPC at {address}: it is taken, or not an address of this machine")
     await server.start()
     try:
         yield port
@@ -76,6 +76,9 @@ def _make_handler(calls: Calls, path: str) -> Callable[[bytes, Context], Awaitab
         try:
             answer, height = await calls.call(path, wire, _read_height(context))
         except QueryRefused as refusal:
+            # Without it, nobody could tell what does not exist from what is not there yet.
+            if refusal.height:
+                await context.send_initial_metadata(((HEIGHT_METADATA_KEY, str(refusal.height)),))
             await context.abort(refusal.status, refusal.text)
         except Exception:  # noqa: BLE001 - the outermost handler of a request
             _log.exception("%s failed", path)

@@ -7,9 +7,10 @@ which answers every failure of the second with the status INTERNAL and these tex
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import grpc
 
-from joey.adapters.chains.local.chain import LocalChain
 from joey.adapters.chains.served.snapshot import QueryRefused, Snapshot, refuse_argument
 from joey.core.crypto.keys import is_address
 from joey.core.protocol.queries import application_service_at, session_at
@@ -23,9 +24,14 @@ __all__ = ["answer_session", "find_session"]
 
 
 async def answer_session(
-    chain: LocalChain, snapshot: Snapshot, request: wire.QueryGetSessionRequest
+    read_state: Callable[[Height], Awaitable[Snapshot]],
+    snapshot: Snapshot,
+    request: wire.QueryGetSessionRequest,
 ) -> wire.QueryGetSessionResponse:
-    """Return the session of an application and a service that a height is in."""
+    """Return the session of an application and a service that a height is in.
+
+    `read_state` returns the state at another height.
+    """
     if not is_address(request.application_address):
         raise refuse_argument(
             f"invalid app address for session being retrieved {request.application_address}"
@@ -40,9 +46,9 @@ async def answer_session(
         raise _fail(f"block height {height} is ahead of the last committed block height {head}")
     session = find_session(snapshot, request.application_address, request.service_id, height)
     if session is None and height < head:
-        state, block = await chain.state_at(height)
-        past = Snapshot(state, block)
-        session = find_session(past, request.application_address, request.service_id, height)
+        session = find_session(
+            await read_state(height), request.application_address, request.service_id, height
+        )
     if session is None:
         raise _fail(_explain(snapshot, request, height))
     return wire.QueryGetSessionResponse(session=session_to_proto(session))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import grpc
 
 from joey.core.protocol.state import State
+from joey.core.units import Height
 from joey.ports.chain import Block
 
 __all__ = ["QueryRefused", "Snapshot", "not_found", "refuse_argument"]
@@ -21,12 +22,16 @@ class Snapshot:
 
 
 class QueryRefused(Exception):
-    """A query's answer is a gRPC status and a text. Never leaves this package."""
+    """A query's answer is a gRPC status and a text. Never leaves this package.
+
+    `height`: the state that it was asked of, 0 where it was asked of none.
+    """
 
     def __init__(self, status: grpc.StatusCode, text: str) -> None:
         super().__init__(text)
         self.status = status
         self.text = text
+        self.height = Height(0)
 
 
 def not_found(text: str) -> QueryRefused:

@@ -65,9 +65,9 @@ def _split(url: str, kind: str, ports: dict[str, int]) -> tuple[SplitResult, str
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ConfigError(f"an {kind} address of a full node cannot be read") from None
+        raise ConfigError(f"the {kind} address of a full node cannot be read") from None
     if parts.scheme not in ports or not parts.hostname or parts.query or parts.fragment:
-        raise ConfigError(f"an {kind} address of a full node is http://host:port or https://host:port")
+        raise ConfigError(f"the {kind} address of a full node must be http://host:port or https://host:port")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     port = ports[parts.scheme] if port is None else port
     if parts.port is None:

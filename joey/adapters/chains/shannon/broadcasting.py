@@ -49,7 +49,8 @@ async def _send(node: GrpcNode, sent: Sent) -> Refusal | None:
     request = tx_query_pb2.BroadcastTxRequest(
         tx_bytes=sent.raw, mode=tx_query_pb2.BroadcastMode.BROADCAST_MODE_SYNC
     )
-    was_doubtful, sent.is_doubtful = sent.is_doubtful, True
+    # Until it answers. What it was sent before without an answer stays as open as it was.
+    sent.unanswered += 1
     try:
         answer = await node.call(
             "/cosmos.tx.v1beta1.Service/BroadcastTx", request, tx_query_pb2.BroadcastTxResponse
@@ -58,13 +59,12 @@ async def _send(node: GrpcNode, sent: Sent) -> Refusal | None:
         raise NodeFailed(str(error)) from None
     if answer.message is None:
         raise NodeFailed("it knows of no broadcasting")
+    sent.unanswered -= 1
     response = answer.message.tx_response
     refusal = Refusal(response.codespace, response.code, response.raw_log)
     if refusal.code == 0 or refusal.pair == ALREADY_KNOWN:
         sent.was_admitted = True
         return None
-    # This node said no; what another one did, that did not answer, is as open as it was.
-    sent.is_doubtful = was_doubtful
     if refusal.pair == MEMPOOL_FULL:
         raise NodeFailed("its mempool is full")
     return refusal

@@ -28,7 +28,14 @@ from joey.core.protocol.params import NetworkParams
 from joey.core.units import ComputeUnits, Height, Upokt
 from joey.core.wire.messages import Message
 from joey.core.wire.session import Application, Gateway, Service, Session, Supplier
-from joey.ports.chain import Block, Fee, IncludedTransaction, TransactionResult
+from joey.ports.chain import (
+    Block,
+    Fee,
+    IncludedTransaction,
+    OnSigned,
+    TransactionResult,
+    TransactionTerms,
+)
 
 __all__ = ["Settings", "ShannonChain", "open_chain"]
 
@@ -73,7 +80,7 @@ class ShannonChain:
         self._transactions = Transactions(
             connection,
             self.watcher,
-            Fates(connection, self.watcher, self._blocks, self._accounts),
+            Fates(connection, self.watcher, self._blocks, self._accounts, self._happenings),
             self._happenings,
             TransactionSettings(settings.gas_price, settings.gas_margin, settings.unordered),
         )
@@ -177,13 +184,20 @@ class ShannonChain:
         return await self._transactions.estimate_fee(messages, signer)
 
     async def submit(
-        self, messages: Sequence[Message], signer: PrivateKey, *, timeout_height: Height = _HEAD
+        self,
+        messages: Sequence[Message],
+        signer: PrivateKey,
+        *,
+        timeout_height: Height = _HEAD,
+        on_signed: OnSigned | None = None,
+        terms: TransactionTerms | None = None,
     ) -> TransactionResult:
         """Sign and send one transaction; return once it is in a block.
 
+        `on_signed` is also told the terms of one that an earlier call had signed, and this one takes up.
         `TransactionRejected` has the fields that `joey.adapters.chains.shannon.refusals` names.
         """
-        return await self._transactions.submit(messages, signer, timeout_height)
+        return await self._transactions.submit(messages, signer, timeout_height, on_signed, terms)
 
     async def transaction(self, transaction_hash: str) -> IncludedTransaction | None:
         """Return a transaction that is in a block."""
@@ -194,7 +208,11 @@ class ShannonChain:
         return await self._happenings.transactions(height)
 
     async def events(self, height: Height) -> tuple[ChainEvent, ...]:
-        """Return all that happened in the block at `height`."""
+        """Return all that happened in the block at `height`.
+
+        Where no node keeps the state of that height any more, the change of the supply is left out, and
+        a claim that was discarded, and cannot be read, is told of as worth 0.
+        """
         return await self._happenings.events(height)
 
 

@@ -3,12 +3,15 @@
 What this process has once told its callers stays true: `height_seen` is the highest block that it has
 spoken of, and an answer about "now" from a node that is not there yet does not count. Right after a
 block, the application behind a node is often a moment behind the blocks that the node itself tells of.
+That goes for "there is no such thing" and for refusals as well: a node that does not say how far it is
+when it says no is asked once more, for the height that callers know.
 """
 
 from __future__ import annotations
 
+import logging
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -20,8 +23,8 @@ from google.protobuf.message import Message
 
 from joey.adapters.chains.shannon.addresses import read_grpc_addresses, read_rpc_addresses
 from joey.adapters.chains.shannon.failover import FailoverPool, NodeBehind, NodeFailed, RequestRefused
-from joey.adapters.chains.shannon.grpc_node import GrpcNode, read_trusted
-from joey.adapters.chains.shannon.json_reading import read_hex, read_int, read_member, read_text, read_time
+from joey.adapters.chains.shannon.grpc_node import Answer, GrpcNode, read_trusted
+from joey.adapters.chains.shannon.heads import HeightSeen, check_head, read_head
 from joey.adapters.chains.shannon.rpc_node import RpcNode
 from joey.core.errors import ChainUnavailable, ConfigError
 from joey.core.units import Height
@@ -30,6 +33,8 @@ from joey.ports.chain import Block
 
 __all__ = ["Connection", "open_connection"]
 
+_log = logging.getLogger(__name__)
+
 ResponseType = TypeVar("ResponseType", bound=Message)
 
 _HEAD = Height(0)
@@ -37,19 +42,32 @@ _NODE_INFO = "/cosmos.base.tendermint.v1beta1.Service/GetNodeInfo"
 
 
 class _Network:
-    """Which network all nodes must belong to; that of the first node, unless it was given."""
+    """Which network all nodes must belong to; that of the first node, unless it was given.
+
+    Once `is_open`, a stranger is one more node that cannot be used: the others go on.
+    """
 
     def __init__(self, chain_id: str) -> None:
         self.chain_id = chain_id
+        self.is_open = False
+        self._strangers: set[str] = set()
 
     def check(self, name: str, chain_id: str) -> None:
-        """Raises `ConfigError`."""
+        """Raises `NodeFailed`, or `ConfigError` while the network is being opened."""
         if not chain_id:
             raise NodeFailed("it does not say which network it belongs to")
         if not self.chain_id:
             self.chain_id = chain_id
-        if chain_id != self.chain_id:
-            raise ConfigError(f"{name} is a full node of the network {chain_id!r}, not of {self.chain_id!r}")
+        if chain_id == self.chain_id:
+            self._strangers.discard(name)
+            return
+        text = f"{name} is a full node of the network {chain_id!r}, not of {self.chain_id!r}"
+        if not self.is_open:
+            raise ConfigError(text)
+        if name not in self._strangers:
+            self._strangers.add(name)
+            _log.error("%s: it is not used until it is again", text)
+        raise NodeFailed(f"it is of the network {chain_id!r}")
 
 
 class Connection:
@@ -67,7 +85,7 @@ class Connection:
         self.session = session
         self.request_timeout_s = request_timeout_s
         self._network = _Network(chain_id)
-        self._height_seen = _HEAD
+        self._seen = HeightSeen()
         self.grpc = FailoverPool(
             [(node.name, node) for node in grpc_nodes],
             prove=self._prove_grpc,
@@ -85,11 +103,7 @@ class Connection:
     @property
     def height_seen(self) -> Height:
         """The highest block that callers were told of."""
-        return self._height_seen
-
-    def note_height(self, height: Height) -> None:
-        """Remember that callers are about to be told of a block."""
-        self._height_seen = max(self._height_seen, height)
+        return self._seen.height
 
     async def query(
         self, path: str, request: Message, response_type: type[ResponseType], *, height: Height = _HEAD
@@ -100,19 +114,35 @@ class Connection:
         answers with an error that does not speak of the node.
         """
         await self.require(height)
-        needed = self._height_seen if height == _HEAD else _HEAD
+        if height != _HEAD:
+            return await self.grpc.call(
+                lambda node: _take_message(node.call(path, request, response_type, height=height))
+            )
+        needed = self._seen.height
 
         async def attempt(node: GrpcNode) -> ResponseType | None:
-            answer = await node.call(path, request, response_type, height=height)
-            if 0 < answer.height < needed:
-                raise NodeBehind(f"at height {answer.height}, behind {needed}")
-            return answer.message
+            try:
+                answer = await node.call(path, request, response_type)
+            except RequestRefused as error:
+                if error.height >= needed:
+                    raise
+                height_answer, is_answer = error.height, False
+            else:
+                if answer.height >= needed:
+                    return answer.message
+                height_answer, is_answer = answer.height, answer.message is not None
+            if height_answer:
+                raise NodeBehind(f"at height {height_answer}, behind {needed}")
+            if is_answer:
+                return answer.message
+            # It says no, and not of which height: what a node lacks that is behind may well exist.
+            return await _take_message(node.call(path, request, response_type, height=needed))
 
         return await self.grpc.call(attempt)
 
     async def require(self, height: Height) -> None:
         """Return at once for a height that exists. Raises `ChainUnavailable` for one ahead of the chain."""
-        if height > self._height_seen:
+        if height > self._seen.height:
             head = await self.read_head()
             if height > head.height:
                 raise ChainUnavailable(
@@ -125,41 +155,45 @@ class Connection:
 
     async def read_head(self) -> Block:
         """Return the newest block of a node that is not behind. Raises `ChainUnavailable`."""
-        needed = self._height_seen
 
         async def attempt(node: RpcNode) -> Block:
-            head = await _read_head(node)
-            if head.height < needed:
-                raise NodeBehind(f"at height {head.height}, behind {needed}")
+            head = await self._read_head(node)
+            if head.height < self._seen.height:
+                raise NodeBehind(f"at height {head.height}, behind {self._seen.height}")
             return head
 
         head = await self.rpc.call(attempt)
-        self.note_height(head.height)
+        self._seen.note(head.height)
         return head
 
-    async def read_highest(self) -> Block:
+    async def read_highest(self) -> tuple[Block, bool]:
         """Ask all nodes side by side and return the newest block that any has.
 
-        A node that stands still is found out by this, and passed over from then on.
+        A node that stands still is found out by this, and passed over from then on. Also tells whether
+        this is the block to go by; otherwise a higher one was told of, which may yet turn up.
         """
-        heads = await self.rpc.call_all(_read_head)
+        heads = await self.rpc.call_all(self._read_head)
         head = max(heads, key=lambda one: one.height)
-        self.note_height(head.height)
-        return head
+        return head, self._seen.note_poll(head.height)
 
     async def check_all(self) -> None:
-        """Ask every node which network it belongs to.
+        """Ask every node which network it belongs to; from then on none is taken that is of another.
 
         Raises `ConfigError` when one belongs to another, and `ChainUnavailable` when none answers.
         """
-        await self.rpc.call_all(_read_head)
+        await self.rpc.call_all(read_head)
         await self.grpc.call_all(_touch)
+        self._network.is_open = True
+
+    async def _read_head(self, node: RpcNode) -> Block:
+        head = await read_head(node)
+        self._network.check(node.name, head.network)
+        if head.block.height > self._seen.height:
+            await check_head(node, head)
+        return head.block
 
     async def _prove_rpc(self, name: str, node: RpcNode) -> None:
-        try:
-            self._network.check(name, await _read_network(node))
-        except RequestRefused as error:
-            raise NodeFailed(str(error)) from None
+        self._network.check(name, (await read_head(node)).network)
 
     async def _prove_grpc(self, name: str, node: GrpcNode) -> None:
         request = comet_query_pb2.GetNodeInfoRequest()
@@ -174,28 +208,8 @@ async def _touch(_node: GrpcNode) -> None:
     """Ask nothing: the pool has asked for the network."""
 
 
-async def _read_network(node: RpcNode) -> str:
-    try:
-        return read_text(await node.call("status"), "node_info", "network")
-    except ValueError:
-        raise NodeFailed("its status cannot be read") from None
-
-
-async def _read_head(node: RpcNode) -> Block:
-    try:
-        sync = read_member(await node.call("status"), "sync_info")
-        head = Block(
-            Height(read_int(sync, "latest_block_height")),
-            read_hex(sync, "latest_block_hash"),
-            read_time(sync, "latest_block_time"),
-        )
-    except RequestRefused as error:
-        raise NodeFailed(str(error)) from None
-    except ValueError:
-        raise NodeFailed("its status cannot be read") from None
-    if head.height < 1 or len(head.hash) != 32:
-        raise NodeFailed("it has no block yet")
-    return head
+async def _take_message(answer: Awaitable[Answer[ResponseType]]) -> ResponseType | None:
+    return (await answer).message
 
 
 def _make_ssl_context(ca_file: Path | None) -> ssl.SSLContext:

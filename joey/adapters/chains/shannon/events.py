@@ -7,6 +7,7 @@ at the start. So nothing has to be known of a claim before it is settled and gon
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -23,7 +24,7 @@ from joey.adapters.chains.shannon.recent import Recent
 from joey.core.errors import ChainUnavailable
 from joey.core.protocol.checks import compute_next_session_start
 from joey.core.protocol.claims import compute_claimed
-from joey.core.protocol.events import ChainEvent
+from joey.core.protocol.events import ChainEvent, SupplyChanged
 from joey.core.protocol.network_events import (
     EventSources,
     NetworkEvent,
@@ -42,6 +43,8 @@ from joey.core.wire.session import SessionHeader
 from joey.ports.chain import IncludedTransaction
 
 __all__ = ["Happenings"]
+
+_log = logging.getLogger(__name__)
 
 _KEPT_HEADERS: Final = 8192
 _KEPT_HEIGHTS: Final = 256
@@ -107,7 +110,11 @@ class Happenings:
         return included
 
     async def events(self, height: Height) -> tuple[ChainEvent, ...]:
-        """Return all that happened in a block: transactions first, then its end."""
+        """Return all that happened in a block: transactions first, then its end.
+
+        What only the state of that height tells is left out where no node keeps it any more: the change
+        of the supply, and the worth of a claim that was discarded, which is then 0.
+        """
         known = self._events.get(height)
         if known is not None:
             return known
@@ -167,13 +174,15 @@ class Happenings:
         for key, supplier in list_discarded_claims(events):
             header = headers[key]
             worth[header, supplier] = await self._find_worth(header, supplier, height)
+        supply = await self._find_supply(height) if _may_move_supply(events) else None
         sources = EventSources(
             height,
             find_header=headers.__getitem__,
             find_claimed=lambda header, supplier: worth[header, supplier],
-            supply=await self._accounts.supply(height) if _may_move_supply(events) else Upokt(0),
+            supply=supply or Upokt(0),
         )
-        return decode_block_events(events, sources)
+        decoded = decode_block_events(events, sources)
+        return tuple(one for one in decoded if supply is not None or not isinstance(one, SupplyChanged))
 
     async def _find_header(self, key: SessionKey) -> SessionHeader:
         known = self._headers.get(key)
@@ -192,12 +201,31 @@ class Happenings:
         return header
 
     async def _find_worth(self, header: SessionHeader, supplier: str, height: Height) -> Upokt:
-        """Return what a claim was worth that the block at `height` dropped."""
-        claim = await self._queries.claim(header.session_id, supplier, Height(height - 1))
+        """Return what a claim was worth that the block at `height` dropped; 0 where nobody knows.
+
+        Anybody's claim may be dropped: one that cannot be read must not hide what else happened.
+        """
+        try:
+            claim = await self._queries.claim(header.session_id, supplier, Height(height - 1))
+        except ChainUnavailable as error:
+            if not error.fields.get("pruned"):
+                raise
+            claim = None
         if claim is None:
-            raise ValueError(f"{supplier} had no claim of session {header.session_id} to drop")
+            _log.warning("a claim of %s that block %d dropped cannot be read", supplier, height)
+            return Upokt(0)
         target = await self._queries.difficulty_at(header.service_id, header.height_start)
         return compute_claimed(claim.root, target, await self._parameters.shared_at(header.height_start))
+
+    async def _find_supply(self, height: Height) -> Upokt | None:
+        """Return all upokt there was after a block; `None` where no node keeps that state any more."""
+        try:
+            return await self._accounts.supply(height)
+        except ChainUnavailable as error:
+            if not error.fields.get("pruned"):
+                raise
+            _log.warning("the supply at height %d is not kept: its change is left out", height)
+            return None
 
 
 def _make_unreadable(height: Height, error: ValueError) -> ChainUnavailable:

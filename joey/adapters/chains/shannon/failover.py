@@ -13,12 +13,14 @@ from typing import Generic, TypeVar
 import anyio
 
 from joey.core.errors import ChainUnavailable, ConfigError
+from joey.core.units import Height
 
 __all__ = ["FailoverPool", "NodeBehind", "NodeFailed", "NodePruned", "RequestRefused"]
 
 NodeType = TypeVar("NodeType")
 AnswerType = TypeVar("AnswerType")
 
+_UNTOLD = Height(0)
 _REST_FIRST_S = 0.25
 _REST_MAX_S = 30.0
 _ROUND_PAUSE_FIRST_S = 0.02
@@ -38,12 +40,16 @@ class NodePruned(NodeFailed):
 
 
 class RequestRefused(Exception):
-    """A node answered that it will not: `status` is the name of the gRPC status or the RPC's code."""
+    """A node answered that it will not: `status` is the name of the gRPC status or the RPC's code.
 
-    def __init__(self, status: str, details: str) -> None:
+    `height` is the one that the answer is from, 0 where the node did not say.
+    """
+
+    def __init__(self, status: str, details: str, height: Height = _UNTOLD) -> None:
         super().__init__(f"{status}: {details}")
         self.status = status
         self.details = details
+        self.height = height
 
 
 class _Member(Generic[NodeType]):
@@ -79,8 +85,8 @@ class _Member(Generic[NodeType]):
 class FailoverPool(Generic[NodeType]):
     """Nodes of one kind, `named` in order of preference.
 
-    `prove` asks a node which network it belongs to; it raises `NodeFailed` when it cannot tell, and
-    `ConfigError` when it is another one.
+    `prove` asks a node which network it belongs to; it raises `NodeFailed` when the node cannot be used,
+    and `ConfigError` when it never was to be.
     """
 
     def __init__(
@@ -128,7 +134,7 @@ class FailoverPool(Generic[NodeType]):
     async def call_all(self, attempt: Callable[[NodeType], Awaitable[AnswerType]]) -> list[AnswerType]:
         """Return what all nodes answer, side by side; those that fail are left out.
 
-        Raises `ChainUnavailable` when none answers, and `ConfigError` when one is of another network.
+        Raises `ChainUnavailable` when none answers, and `ConfigError` where `prove` does.
         """
         answers: dict[str, AnswerType] = {}
         failures: dict[str, NodeFailed] = {}

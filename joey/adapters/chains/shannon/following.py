@@ -59,7 +59,7 @@ class HeadWatcher:
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Watch until cancelled; started once the first block is known. Raises `ChainUnavailable` before."""
-        self._take(await self._connection.read_highest())
+        await self._read_highest()
         task_status.started()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._listen)
@@ -106,6 +106,13 @@ class HeadWatcher:
                     return found.block
             await anyio.sleep(self._poll_interval_s)
 
+    async def _read_highest(self) -> None:
+        head, is_to_go_by = await self._connection.read_highest()
+        if is_to_go_by and self._head is not None and head.height < self._head.height:
+            # What was told of before does not exist. Who has seen it waits until the chain is there.
+            self._head = head
+        self._take(head)
+
     def _take(self, head: Block) -> None:
         if self._head is None or head.height > self._head.height:
             self._head = head
@@ -119,7 +126,7 @@ class HeadWatcher:
                 await self._woken.wait()
             self._woken = anyio.Event()
             try:
-                self._take(await self._connection.read_highest())
+                await self._read_highest()
             except ChainUnavailable as error:
                 if not is_failing:
                     _log.warning("no new blocks: %s", error)

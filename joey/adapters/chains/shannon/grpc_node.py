@@ -126,19 +126,26 @@ class GrpcNode:
             response.ParseFromString(raw)
         except DecodeError:
             raise NodeFailed("it sent an answer that cannot be decoded") from None
-        text = dict(headers).get(HEIGHT_METADATA_KEY, "0")
-        height_text = text if isinstance(text, str) else text.decode("ascii", "replace")
-        return Answer(response, Height(int(height_text) if height_text.isdecimal() else 0))
+        return Answer(response, _read_height(headers))
 
     @staticmethod
     def _read_error(error: aio.AioRpcError) -> Answer[ResponseType]:
         status, details = error.code(), error.details() or ""
+        # An error comes with headers of its own, or, where nothing else is sent, with them at the end.
+        height = _read_height(error.initial_metadata()) or _read_height(error.trailing_metadata())
         if status is grpc.StatusCode.NOT_FOUND:
-            return Answer(None, Height(0))
+            return Answer(None, height)
         if _AHEAD.search(details):
             raise NodeBehind(details)
         if _PRUNED.search(details):
             raise NodePruned(details)
         if status in _FAULTS:
             raise NodeFailed(f"{status.name.lower()} {details}".strip())
-        raise RequestRefused(status.name, details)
+        raise RequestRefused(status.name, details, height)
+
+
+def _read_height(headers: aio.Metadata | None) -> Height:
+    """Return the height that an answer is from; 0 where it does not say."""
+    text = dict(headers or ()).get(HEIGHT_METADATA_KEY, "0")
+    height_text = text if isinstance(text, str) else text.decode("ascii", "replace")
+    return Height(int(height_text) if height_text.isascii() and height_text.isdecimal() else 0)

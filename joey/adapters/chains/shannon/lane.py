@@ -6,6 +6,7 @@ index may lag behind them or be switched off, and what it does not find may be i
 
 from __future__ import annotations
 
+import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,11 +15,14 @@ from typing import Final
 import anyio
 
 from joey.core.units import Height
+from joey.ports.chain import TransactionTerms
 
 __all__ = ["Lane", "MessageKey", "Sent"]
 
 _ABANDONED_MAX: Final = 1024
 _MICROSECOND: Final = timedelta(microseconds=1)
+_TIMEOUTS: Final = 30_000_000
+"""How many timeouts are drawn from: half a minute of microseconds."""
 
 
 MessageKey = tuple[tuple[str, bytes], ...]
@@ -30,23 +34,40 @@ class Sent:
     """A signed transaction that a node may have.
 
     No block up to `looked_through` holds it: at first because it was signed after that block was
-    known, later because the blocks were looked through. It cannot be in a block above
-    `timeout_height`, nor, where it is unordered (`sequence` `None`), in one later than `timeout_time`.
-    `was_admitted`: a node has taken it. `is_doubtful`: a node was sent it and did not answer.
+    known, later because the blocks were looked through. `was_admitted`: a node has taken it.
+    `unanswered`: how many times it was sent to a node that has not said what it did with it.
     `height_included` and `is_dead` are its fate, once known.
     """
 
     key: MessageKey
     raw: bytes
     hash: str
-    sequence: int | None
+    terms: TransactionTerms
     looked_through: Height
-    timeout_height: Height
-    timeout_time: datetime | None = None
     was_admitted: bool = False
-    is_doubtful: bool = False
+    unanswered: int = 0
     height_included: Height | None = None
     is_dead: bool = False
+
+    @property
+    def sequence(self) -> int | None:
+        """What it was signed with; `None` where it is unordered."""
+        return self.terms.sequence if self.terms.timeout_time is None else None
+
+    @property
+    def timeout_height(self) -> Height:
+        """No block above holds it; 0 for any."""
+        return self.terms.timeout_height
+
+    @property
+    def timeout_time(self) -> datetime | None:
+        """No later block holds it, where it is unordered."""
+        return self.terms.timeout_time
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a node may have it that has not said so."""
+        return self.unanswered > 0
 
 
 @dataclass(slots=True, eq=False)
@@ -76,8 +97,13 @@ class Lane:
             sequence += 1
         return sequence
 
-    def choose_timeout(self, wanted: datetime) -> datetime:
-        """Return a time that no transaction of this lane has: it is what tells unordered ones apart."""
+    def choose_timeout(self, latest: datetime) -> datetime:
+        """Return a time that no other transaction has: it is what tells unordered ones apart.
+
+        No other of this lane, that is, and in all likelihood none of another process with the same key:
+        which of many millions of microseconds before `latest` it begins at is drawn by lot.
+        """
+        wanted = latest - _MICROSECOND * secrets.randbelow(_TIMEOUTS)
         if self.timeout_last is not None and wanted <= self.timeout_last:
             wanted = self.timeout_last + _MICROSECOND
         self.timeout_last = wanted
@@ -93,11 +119,9 @@ class Lane:
         self._pending[sent.hash] = sent
 
     def note_included(self, sent: Sent, height: Height) -> None:
-        """A block has it: its sequence is used."""
+        """A block has it. Whether it has used its sequence only the account can tell."""
         sent.height_included = height
         self._pending.pop(sent.hash, None)
-        if sent.sequence is not None:
-            self.sequence_committed = max(self.sequence_committed, sent.sequence + 1)
 
     def note_dead(self, sent: Sent) -> None:
         """No block will ever have it: its sequence is free again, unless another has used it."""
@@ -126,3 +150,16 @@ class Lane:
         if not waiting:
             del self._abandoned[key]
         return sent
+
+    def find(self, key: MessageKey, transaction_hash: str) -> Sent | None:
+        """Return a transaction that is known here: one that may still land, or was given up.
+
+        Whoever asks for it waits for it from now on.
+        """
+        for sent in self._abandoned.get(key, ()):
+            if sent.hash == transaction_hash:
+                self._abandoned[key].remove(sent)
+                if not self._abandoned[key]:
+                    del self._abandoned[key]
+                return sent
+        return self._pending.get(transaction_hash)

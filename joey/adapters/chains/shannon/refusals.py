@@ -57,8 +57,18 @@ _REGISTERED: Final = (
 )
 
 _REASONS: Final = (
-    ("claim_window", re.compile(r"claim window (open|close) height|outside of .*claim window", re.I)),
-    ("proof_window", re.compile(r"proof window (open|close) height|outside of .*proof window", re.I)),
+    (
+        "claim_window",
+        re.compile(
+            r"claim window (open|close) height|earliest claim commit height|outside of .*claim window", re.I
+        ),
+    ),
+    (
+        "proof_window",
+        re.compile(
+            r"proof window (open|close) height|earliest proof commit height|outside of .*proof window", re.I
+        ),
+    ),
     ("proof_not_required", re.compile(r"proof not required|proof is not required", re.I)),
     (
         "insufficient_funds",

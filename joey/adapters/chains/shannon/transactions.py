@@ -14,6 +14,9 @@ What is certain is read from blocks alone. That a node forgot a transaction, doe
 says that it knows the bytes already, proves nothing. For the second way to exist, every transaction is
 given a timeout, also where the caller asked for none.
 
+What an earlier process had signed is made again from its terms, to the byte, and may have been sent by
+then: so it is held to the same, and only the second and the third way can end it.
+
 A caller who stops waiting leaves its transaction behind. If the same messages are submitted again, that
 one is waited for; the same messages submitted side by side are different transactions.
 Source: cosmos-sdk x/auth/ante and CometBFT mempool, for what nodes do.
@@ -22,7 +25,7 @@ Source: cosmos-sdk x/auth/ante and CometBFT mempool, for what nodes do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
 from typing import Final
@@ -43,10 +46,11 @@ from joey.core.units import Height
 from joey.core.wire.message_codec import encode_message
 from joey.core.wire.messages import Message
 from joey.core.wire.transactions import compute_transaction_hash, sign_transaction
-from joey.ports.chain import Fee, IncludedTransaction, TransactionResult
+from joey.ports.chain import Fee, IncludedTransaction, OnSigned, TransactionResult, TransactionTerms
 
 __all__ = ["Transactions", "TransactionSettings"]
 
+_NONE: Final = Height(0)
 _TIMEOUT_BLOCKS: Final = 30
 _TIMEOUT_UNORDERED: Final = timedelta(minutes=9, seconds=50)
 _RESEND_BLOCKS: Final = 2
@@ -89,17 +93,29 @@ class Transactions:
         return await self._estimate(await self._find_lane(signer.address), messages, signer)
 
     async def submit(
-        self, messages: Sequence[Message], signer: PrivateKey, timeout_height: Height
+        self,
+        messages: Sequence[Message],
+        signer: PrivateKey,
+        timeout_height: Height,
+        on_signed: OnSigned | None,
+        terms: TransactionTerms | None,
     ) -> TransactionResult:
         """Sign and send one transaction; return once it is in a block. Raises as `joey.ports.chain` says."""
         key = _encode(messages)
         lane = await self._find_lane(signer.address)
         for _ in range(_SIGNATURES_MAX):
-            sent = lane.take_abandoned(key)
-            if sent is None:
+            is_taken_up = False
+            if terms is not None:
+                sent = await self._restore(lane, key, messages, signer, terms)
+                terms = None
+            elif (abandoned := lane.take_abandoned(key)) is not None:
+                sent, is_taken_up = abandoned, True
+            else:
                 self._check_timeout(timeout_height)
-                sent = await self._sign_and_send(lane, key, messages, signer, timeout_height)
+                sent = await self._sign_and_send(lane, key, messages, signer, timeout_height, on_signed)
             try:
+                if is_taken_up and on_signed is not None:
+                    await on_signed(replace(sent.terms, hash=sent.hash))
                 included = await self._wait(lane, sent)
             except BaseException:
                 lane.abandon(sent)
@@ -142,6 +158,7 @@ class Transactions:
         messages: Sequence[Message],
         signer: PrivateKey,
         timeout_height: Height,
+        on_signed: OnSigned | None,
     ) -> Sent:
         """Return a transaction that a node has admitted or may have.
 
@@ -153,6 +170,8 @@ class Transactions:
             for _ in range(_ADMISSIONS_MAX):
                 sent = self._sign(lane, key, messages, signer, timeout_height, fee)
                 lane.note_pending(sent)
+                if on_signed is not None:
+                    await self._tell(lane, sent, on_signed)
                 try:
                     refusal = await broadcast(self._connection, sent)
                 except ChainUnavailable:
@@ -178,6 +197,15 @@ class Transactions:
                 await self._fates.find_sequence(lane, sent, refusal)
         raise refused
 
+    @staticmethod
+    async def _tell(lane: Lane, sent: Sent, on_signed: OnSigned) -> None:
+        try:
+            await on_signed(replace(sent.terms, hash=sent.hash))
+        except BaseException:
+            # No node was sent it.
+            lane.note_dead(sent)
+            raise
+
     def _sign(
         self,
         lane: Lane,
@@ -190,28 +218,55 @@ class Transactions:
         head = self._watcher.head
         # Also a block that others were told of cannot hold what is not signed yet.
         height_known = max(head.height, self._connection.height_seen)
-        assert lane.account_number is not None
-        sequence, timeout_time = None, None
         if self._settings.unordered:
             timeout_time = lane.choose_timeout(head.time + _TIMEOUT_UNORDERED)
+            terms = TransactionTerms(0, fee.gas, fee.amount, timeout_height, timeout_time)
         else:
-            sequence = lane.choose_sequence()
             timeout_height = timeout_height or Height(height_known + _TIMEOUT_BLOCKS)
+            terms = TransactionTerms(lane.choose_sequence(), fee.gas, fee.amount, timeout_height)
+        return self._make(lane, key, messages, signer, terms, height_known)
+
+    def _make(
+        self,
+        lane: Lane,
+        key: MessageKey,
+        messages: Sequence[Message],
+        signer: PrivateKey,
+        terms: TransactionTerms,
+        looked_through: Height,
+    ) -> Sent:
+        assert lane.account_number is not None
         raw = sign_transaction(
             messages,
             signer,
             chain_id=self._connection.chain_id,
             account_number=lane.account_number,
-            sequence=sequence or 0,
-            timeout_height=timeout_height,
-            fee=fee.amount,
-            gas_limit=fee.gas,
-            unordered=self._settings.unordered,
-            timeout_time=timeout_time,
+            sequence=terms.sequence,
+            timeout_height=terms.timeout_height,
+            fee=terms.fee,
+            gas_limit=terms.gas,
+            unordered=terms.timeout_time is not None,
+            timeout_time=terms.timeout_time,
         )
-        return Sent(
-            key, raw, compute_transaction_hash(raw), sequence, height_known, timeout_height, timeout_time
-        )
+        return Sent(key, raw, compute_transaction_hash(raw), terms, looked_through)
+
+    async def _restore(
+        self,
+        lane: Lane,
+        key: MessageKey,
+        messages: Sequence[Message],
+        signer: PrivateKey,
+        terms: TransactionTerms,
+    ) -> Sent:
+        """Make a transaction again whose terms somebody kept. Raises `ChainUnavailable`."""
+        sent = self._make(lane, key, messages, signer, terms, _NONE)
+        known = lane.find(key, sent.hash)
+        if known is not None:
+            return known
+        # Nobody knows any more which nodes were sent it.
+        sent.unanswered = 1
+        await self._fates.restore(lane, sent)
+        return lane.find(key, sent.hash) or sent
 
     # --- waiting ---
 

@@ -5,13 +5,17 @@ Every method raises `OSError` when the disk is full, read-only or broken: nothin
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from joey.adapters.stores.sqlite.database import Database, Migration
 from joey.core.wire.session import SessionHeader
+from joey.ports.chain import TransactionTerms
 from joey.ports.stores import ClaimRecord, LoggedRelay, LoggedSession
 
 __all__ = ["SqliteClaims", "SqliteRelayLog", "open_node_database"]
@@ -72,7 +76,12 @@ def _add_proofs(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE claim ADD COLUMN proof_height INTEGER NOT NULL DEFAULT 0")
 
 
-_MIGRATIONS: tuple[Migration, ...] = (_create_first_tables, _add_proofs)
+def _add_terms(connection: sqlite3.Connection) -> None:
+    """Version 3. What a transaction that may be on its way was signed with: JSON, empty when none is."""
+    connection.execute("ALTER TABLE claim ADD COLUMN terms TEXT NOT NULL DEFAULT ''")
+
+
+_MIGRATIONS: tuple[Migration, ...] = (_create_first_tables, _add_proofs, _add_terms)
 
 
 def open_node_database(path: Path | None) -> Database:
@@ -200,7 +209,8 @@ def _read_value(connection: sqlite3.Connection, session: int | None, relay_hash:
 
 _CLAIM_COLUMNS = (
     "application, service, session_id, height_start, height_end,"
-    " supplier, root, relays, compute_units, state, tx_hash, height, note, proof_tx_hash, proof_height"
+    " supplier, root, relays, compute_units, state, tx_hash, height, note, proof_tx_hash, proof_height,"
+    " terms"
 )
 
 
@@ -229,6 +239,7 @@ class SqliteClaims:
             record.note,
             record.proof_tx_hash,
             record.proof_height,
+            _write_terms(record.terms),
         )
 
         def work(connection: sqlite3.Connection) -> None:
@@ -262,4 +273,20 @@ class SqliteClaims:
 
 
 def _read_claim(row: tuple[Any, ...]) -> ClaimRecord:
-    return ClaimRecord(SessionHeader(*row[:5]), *row[5:])
+    rest = (*row[5:-1], _read_terms(row[-1]))
+    return ClaimRecord(SessionHeader(*row[:5]), *rest)
+
+
+def _write_terms(terms: TransactionTerms | None) -> str:
+    if terms is None:
+        return ""
+    time = terms.timeout_time
+    return json.dumps(asdict(terms) | {"timeout_time": None if time is None else time.isoformat()})
+
+
+def _read_terms(text: str) -> TransactionTerms | None:
+    if not text:
+        return None
+    kept = json.loads(text)
+    time = kept.pop("timeout_time")
+    return TransactionTerms(**kept, timeout_time=None if time is None else datetime.fromisoformat(time))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from joey.adapters.stores.sqlite import node as node_module
 from joey.adapters.stores.sqlite.database import Database
 from joey.adapters.stores.sqlite.node import SqliteClaims, SqliteRelayLog, open_node_database
 from joey.core.errors import ConfigError
-from joey.core.units import ComputeUnits, Height
+from joey.core.units import ComputeUnits, Height, Upokt
+from joey.ports.chain import TransactionTerms
 from joey.ports.stores import ClaimRecord, LoggedRelay, LoggedSession
 from joey.testing.settlements import make_header
 
@@ -99,7 +101,10 @@ async def test_claims_are_replaced_and_kept(path: Path) -> None:
         note="well",
         proof_tx_hash="CD" * 32,
         proof_height=Height(21),
+        terms=TransactionTerms(7, 100_001, Upokt(3), Height(30)),
     )
+    at = datetime(2026, 1, 5, 0, 10, 20, 123456, tzinfo=UTC)
+    later = replace(later, terms=TransactionTerms(0, 1, Upokt(0), Height(0), at))
     database = open_node_database(path)
     claims = SqliteClaims(database)
     await claims.save(later)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from joey.core.errors import TransactionRejected
+from joey.core.protocol import claiming
 from joey.core.protocol.bank import APPLICATION_POOL
-from joey.core.protocol.claims import ProofRequirement
+from joey.core.protocol.claims import Claim, ProofRequirement
 from joey.core.protocol.events import (
     ChainEvent,
     ClaimCreated,
@@ -23,22 +25,27 @@ from joey.core.protocol.events import (
     SupplyChanged,
     ValidatorsRewarded,
 )
+from joey.core.protocol.governance import make_update_params
 from joey.core.protocol.params import MAINNET, MINIMAL, NetworkParams
-from joey.core.protocol.queries import params_at
-from joey.core.protocol.sessions import compute_session_end
+from joey.core.protocol.proofs import compute_proof_seed_height
+from joey.core.protocol.proving import require_proof
+from joey.core.protocol.queries import compute_units_at, params_at
+from joey.core.protocol.sessions import compute_session_end, compute_session_id
 from joey.core.protocol.settling import settle_claims
-from joey.core.protocol.state import height_key
+from joey.core.protocol.state import claim_key, height_key
+from joey.core.protocol.transition import apply_message
 from joey.core.protocol.windows import compute_claim_window, compute_settlement_height
 from joey.core.units import ComputeUnits, Height, Upokt
 from joey.core.wire.messages import (
     AddService,
     CreateClaim,
     Message,
+    StakeApplication,
     StakeSupplier,
     UnstakeApplication,
     UnstakeSupplier,
 )
-from joey.core.wire.session import Application, Supplier
+from joey.core.wire.session import Application, SessionHeader, Supplier
 from joey.testing.pure_chain import PureChain
 from joey.testing.settlements import make_root
 from joey.testing.worlds import (
@@ -56,6 +63,8 @@ SUPPLIER = make_key(WORLD.suppliers[0]).address
 OTHER_SUPPLIER = make_key(WORLD.suppliers[1]).address
 OWNER = make_key(WORLD.service_owner).address
 STRANGER = make_key("stranger").address
+GATEWAY = make_key(WORLD.gateway).address
+GOVERNOR = make_key("governor").address
 CONFIG = make_supplier_config("text", SUPPLIER, SUPPLIER)
 FREE = WITHOUT_PROOFS
 
@@ -172,7 +181,31 @@ def test_validators_share_by_stake():
             lambda claim: replace(
                 claim, header=replace(claim.header, height_end=Height(claim.header.height_end + 9))
             ),
-            1121,
+            1117,
+        ),
+        (
+            lambda claim: replace(
+                claim, header=replace(claim.header, height_end=Height(claim.header.height_end - 1))
+            ),
+            1117,
+        ),
+        (
+            lambda claim: replace(
+                claim, header=replace(claim.header, height_start=Height(claim.header.height_start + 1))
+            ),
+            1118,
+        ),
+        # Where both are wrong, the start is named.
+        (
+            lambda claim: replace(
+                claim,
+                header=replace(
+                    claim.header,
+                    height_start=Height(claim.header.height_start + 1),
+                    height_end=Height(claim.header.height_end + 1),
+                ),
+            ),
+            1118,
         ),
         (lambda claim: replace(claim, header=replace(claim.header, height_end=Height(1))), 1115),
         (lambda claim: replace(claim, supplier_address=STRANGER), 1102),
@@ -279,25 +312,136 @@ def test_a_slash_that_leaves_enough_leaves_the_supplier_staked():
     assert supplier(chain).unstake_session_end_height == 0
 
 
-def test_a_claim_keeps_its_header_as_it_came():
-    """A wrong height goes through as long as session and window fit; the proof will not."""
+def test_a_session_is_paid_for_once():
+    """No header makes a second claim of a session that is settled, or has one settled early or late."""
     chain = open_chain()
     claim = claimable(chain)
-    for changes in (
-        {"height_start": Height(claim.header.height_start + 1)},
-        {"height_end": Height(claim.header.height_end - 1)},
-    ):
-        header = replace(claim.header, **changes)
-        (created,) = chain.apply(replace(claim, header=header))
-        assert isinstance(created, ClaimCreated)
-        assert created.header == header
-    assert created.updated
-    ((_, kept),) = chain.state.claims.items()
-    assert kept.header == header
-    # It is settled by the end that it names.
-    chain.go_to(compute_settlement_height(header.height_end, FREE.shared))
-    settled = find_end(chain.end_block())
-    assert (settled.header, settled.settled) == (header, 30_000)
+    header = claim.header
+    accepted, settled = 0, []
+    while chain.height < header.height_end + 60:
+        known = [one.header for _, one in chain.state.claims.items()]
+        assert known in ([], [header])
+        for end in range(header.height_start + 1, chain.height):
+            for start in (header.height_start, header.height_start + 1, header.height_end):
+                wrong = replace(header, height_start=Height(start), height_end=Height(end))
+                try:
+                    chain.apply(replace(claim, header=wrong))
+                except TransactionRejected:
+                    continue
+                accepted += 1
+                assert wrong == header
+        settled += [(chain.height - 1, one.header) for one in find(chain.end_block(), ClaimSettled)]
+    # In each block of its window, in place of the one before.
+    assert accepted == 3
+    assert settled == [(compute_settlement_height(header.height_end, FREE.shared), header)]
+
+
+def hold_session_of(chain: PureChain, application_address: str, like: CreateClaim) -> CreateClaim:
+    """Return a claim of what would be another application's session, by the chain's own seed."""
+    seed = chain.state.block_hashes.get(height_key(like.header.height_start))
+    assert seed is not None
+    _, session_id = compute_session_id(seed.hash, "text", application_address, like.header.height_start)
+    return replace(
+        like, header=replace(like.header, application_address=application_address, session_id=session_id)
+    )
+
+
+def test_sessions_of_what_was_rolled_back_are_forgotten():
+    """A session that only a failed transaction could see is none for the claims that follow."""
+    chain = open_chain()
+    claim = claimable(chain)
+    stolen = hold_session_of(chain, GATEWAY, claim)
+    draft = chain.state.draft()
+    apply_message(draft, StakeApplication(GATEWAY, Upokt(10**10), "text"), chain.context)
+    assert apply_message(draft, stolen, chain.context)
+    # The draft is dropped: its application was never staked.
+    expect_refusal(chain, stolen, "proof", 1115)
+
+
+def test_a_session_that_was_not_there_is_looked_for_again():
+    chain = open_chain()
+    claim = claimable(chain)
+    early = hold_session_of(chain, GATEWAY, claim)
+    expect_refusal(chain, early, "proof", 1115)
+    chain.apply(StakeApplication(GATEWAY, Upokt(10**10), "text"))
+    # As in the next block: an application that never changed its service has had it at every height.
+    assert chain.apply(early)
+
+
+def test_a_session_follows_its_suppliers_within_a_block():
+    """A change of services gives configs that had ended a last time: also for claims of this very block."""
+    chain = open_chain()
+    chain.apply(AddService(OWNER, replace(WORLD.service, id="other")))
+    chain.go_to(session_end(chain) + 2)
+    dropped = StakeSupplier(SUPPLIER, SUPPLIER, SUPPLIER, None, (replace(CONFIG, service_id="other"),))
+    chain.apply(dropped)
+    claim = claimable(chain)
+    expect_refusal(chain, claim, "proof", 1102)
+    assert chain.apply(replace(claim, supplier_address=OTHER_SUPPLIER))
+    chain.apply(dropped)
+    assert chain.apply(claim)
+
+
+def test_many_claims_make_a_session_once(monkeypatch: pytest.MonkeyPatch):
+    chain = open_chain()
+    claim = claimable(chain)
+    made = []
+    session_at = claiming.session_at
+
+    def count(*arguments: Any, **named: Any) -> Any:
+        made.append(arguments[1:])
+        return session_at(*arguments, **named)
+
+    monkeypatch.setattr(claiming, "session_at", count)
+    for _ in range(10):
+        chain.apply(claim)
+        chain.apply(replace(claim, supplier_address=OTHER_SUPPLIER))
+    assert len(made) == 1
+
+
+def test_a_claim_is_weighed_by_the_price_of_its_sessions_start():
+    chain = open_chain()
+    chain.go_to(session_end(chain) + 2)
+    session = chain.session(APP, "text", chain.height - 1)
+    assert session is not None
+    chain.apply(AddService(OWNER, replace(WORLD.service, compute_units_per_relay=ComputeUnits(1))))
+    chain.go_to(compute_claim_window(session.header.height_end, FREE.shared).open)
+    assert compute_units_at(chain.state, "text", chain.height) == 1
+    claim = CreateClaim(SUPPLIER, session.header, make_root(ComputeUnits(3000), 10))
+    expect_refusal(chain, replace(claim, root=make_root(ComputeUnits(1), 10)), "proof", 1126)
+    chain.apply(claim)
+
+
+def test_an_application_with_just_the_least_stake_stays():
+    least = FREE.application.min_stake
+    chain = open_chain(world=replace(WORLD, application_stake=Upokt(least + 30_000)))
+    claim = claimable(chain)
+    chain.apply(claim)
+    settle(chain, claim)
+    assert application(chain).stake == least
+    assert application(chain).unstake_session_end_height == 0
+
+
+def test_of_sessions_settled_in_a_block_the_newest_come_first():
+    chain = open_chain()
+    headers = []
+    while len(headers) < 5:
+        chain.go_to(session_end(chain) + 2)
+        session = chain.session(APP, "text", chain.height - 1)
+        assert session is not None
+        headers.append(session.header)
+    root = make_root(ComputeUnits(3000), 1)
+    for header in headers:
+        claim = Claim(SUPPLIER, header, root)
+        chain.state.claims.put(claim_key(header.session_id, SUPPLIER), claim)
+    stored = [claim.header for _, claim in chain.state.claims.items()]
+    newest_first = headers[::-1]
+    assert newest_first not in (stored, stored[::-1])
+    chain.go_to(compute_settlement_height(headers[-1].height_end, FREE.shared))
+    for header in headers:
+        chain.state.claims.put(claim_key(header.session_id, SUPPLIER), Claim(SUPPLIER, header, root))
+    events = settle_claims(chain.state, chain.context)
+    assert [event.header for event in find(events, ClaimSettled)] == newest_first
 
 
 def test_what_a_block_of_settlements_says_and_in_which_order():
@@ -330,15 +474,13 @@ def test_a_supplier_slashed_twice_in_a_block_loses_no_more_than_it_has():
     penalty = MINIMAL.proof.proof_missing_penalty
     world = replace(WORLD, supplier_stake=Upokt(penalty + penalty // 2))
     chain = open_chain(world=world)
+    chain.apply(StakeApplication(GATEWAY, WORLD.application_stake, "text"))
     claim = claimable(chain)
-    second = chain.session(APP, "text", claim.header.height_end + 1)
+    second = chain.session(GATEWAY, "text", claim.header.height_start)
     assert second is not None
-    end = second.header.height_end
-    chain.go_to(compute_claim_window(end, FREE.shared).open)
-    # A claim that names a later end is settled with those of that end.
-    for header in (replace(claim.header, height_end=end), second.header):
+    for header in (claim.header, second.header):
         chain.apply(replace(claim, header=header))
-    chain.go_to(compute_settlement_height(end, FREE.shared))
+    chain.go_to(compute_settlement_height(claim.header.height_end, FREE.shared))
     events = settle_claims(chain.state, chain.context, judge_required)
     assert [event.slashed for event in find(events, ClaimExpired)] == [penalty, penalty // 2]
     slashes = find(events, SupplierSlashed)
@@ -422,3 +564,85 @@ def test_the_seeds_of_settled_sessions_are_forgotten(chain: PureChain):
     assert chain.session(APP, "text", start) is None
     assert len(list(chain.state.block_hashes.items())) <= last - start + 1
     assert chain.state.block_hashes.get(height_key(start)) is None
+
+
+def shorten_windows(chain: PureChain) -> None:
+    """From the next session on sessions are short, and settled a few blocks after they end."""
+    chain.apply(
+        make_update_params(
+            GOVERNOR,
+            replace(
+                chain.live.shared,
+                num_blocks_per_session=2,
+                grace_period_end_offset_blocks=1,
+                claim_window_open_offset_blocks=1,
+                claim_window_close_offset_blocks=1,
+                proof_window_open_offset_blocks=0,
+                proof_window_close_offset_blocks=1,
+            ),
+        )
+    )
+
+
+@pytest.fixture
+def governed() -> PureChain:
+    genesis = make_genesis(WORLD.names, params=without_proofs(MAINNET))
+    chain = PureChain(replace(genesis, authority=GOVERNOR))
+    chain.stake(WORLD)
+    return chain
+
+
+def test_the_seeds_of_long_windows_outlast_those_of_short_ones(governed: PureChain):
+    chain, old = governed, governed.params.shared
+    chain.go_to(50)
+    shorten_windows(chain)
+    start, end = Height(41), Height(60)
+    settled = compute_settlement_height(end, old)
+    needed = [height_key(start), height_key(compute_proof_seed_height(end, old))]
+    while chain.height < settled:
+        chain.end_block()
+        known = [key for key, _ in chain.state.block_hashes.items()]
+        assert {key for key in needed if int(key) < chain.height} <= set(known)
+    chain.go_to(settled + old.num_blocks_per_session + 1)
+    assert all(chain.state.block_hashes.get(key) is not None for key in needed)
+    chain.end_block()
+    # Sessions of the old kind are done: what is left is what the short ones ask for.
+    assert len(list(chain.state.block_hashes.items())) <= 10
+    assert chain.session(APP, "text", chain.height - 1) is not None
+
+
+def test_the_configs_of_long_windows_outlast_those_of_short_ones(governed: PureChain):
+    chain, old = governed, governed.params.shared
+    chain.apply(AddService(OWNER, replace(WORLD.service, id="other")))
+    chain.go_to(50)
+    shorten_windows(chain)
+    start, end = Height(41), Height(60)
+    chain.go_to(62)
+    dropped = StakeSupplier(SUPPLIER, SUPPLIER, SUPPLIER, None, (replace(CONFIG, service_id="other"),))
+    chain.apply(dropped)
+    settled = compute_settlement_height(end, old)
+    while chain.height <= settled + old.num_blocks_per_session:
+        chain.end_block()
+        session = chain.session(APP, "text", start)
+        assert session is not None
+        assert len(session.suppliers) == 2
+    chain.end_block()
+    assert [one.config.service_id for one in supplier(chain).config_history] == ["other"]
+
+
+def test_a_session_keeps_its_claim_to_be_drawn_for_a_proof(governed: PureChain):
+    """What was drawn at first is what settlement draws, whatever became of the windows meanwhile."""
+    chain = governed
+    chain.go_to(50)
+    shorten_windows(chain)
+    end = Height(60)
+    old = params_at(chain.state, end).shared
+    chain.go_to(compute_proof_seed_height(end, old) + 1)
+    shares = replace(chain.live.proof, proof_request_probability=Fraction(1, 2))
+    chain.state.live_params.put("", replace(chain.live, proof=shares))
+    header = SessionHeader(APP, "text", "ab" * 32, Height(41), end)
+    claims = [Claim(SUPPLIER, header, make_root(ComputeUnits(3000), relays)) for relays in range(1, 30)]
+    drawn = [require_proof(chain.state, claim) for claim in claims]
+    assert len(set(drawn)) == 2
+    chain.go_to(compute_settlement_height(end, old))
+    assert [require_proof(chain.state, claim) for claim in claims] == drawn

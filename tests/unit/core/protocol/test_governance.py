@@ -17,9 +17,9 @@ from joey.core.protocol.governance import (
     make_update_param,
     make_update_params,
 )
-from joey.core.protocol.params import MAINNET, MINIMAL, NetworkParams, Shares
+from joey.core.protocol.params import MAINNET, MINIMAL, NetworkParams, SharedParams, Shares
 from joey.core.protocol.params_codec import ModuleParams
-from joey.core.protocol.params_rules import find_fault, find_grace_fault
+from joey.core.protocol.params_rules import BLOCKS_MAX, find_fault, find_grace_fault
 from joey.core.protocol.queries import params_at
 from joey.core.protocol.sessions import (
     compute_session_end,
@@ -29,6 +29,12 @@ from joey.core.protocol.sessions import (
 from joey.core.protocol.state import State
 from joey.core.protocol.windows import compute_claim_window, compute_settlement_height
 from joey.core.units import Height, Upokt
+from joey.core.wire.codec import (
+    decode_application,
+    decode_session_header,
+    encode_application,
+    encode_session_header,
+)
 from joey.core.wire.governance_codec import GOVERNED_MODULES
 from joey.core.wire.messages import CreateClaim, SharesValue, UnstakeApplication, UpdateParam
 from joey.testing.pure_chain import PureChain
@@ -381,3 +387,56 @@ def test_the_rows_of_an_older_file_still_answer():
     state.live_params.remove("")
     assert params_at(state, Height(9)) == genesis.params
     assert Upokt(params_at(state, Height(9)).gateway.min_stake) == genesis.params.gateway.min_stake
+
+
+def test_the_first_change_writes_down_where_the_grid_began():
+    chain = open_chain()
+    chain.go_to(10)
+    change(chain, "compute_units_to_tokens_multiplier", 7)
+    first, later = (params_at(chain.state, Height(height)).shared for height in (1, next_start(chain)))
+    for shared in (first, later):
+        assert (shared.session_grid_anchor_height, shared.session_number_at_anchor) == (1, 1)
+    # Live, at once, is the price alone: anchors go with the session that they begin with.
+    assert chain.live.shared.compute_units_to_tokens_multiplier == 7
+    live = chain.live.shared
+    assert (live.session_grid_anchor_height, live.session_number_at_anchor) == (0, 0)
+    chain.go_to(next_start(chain) + 1)
+    live = chain.live.shared
+    assert (live.session_grid_anchor_height, live.session_number_at_anchor) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        field.name
+        for field in fields(SharedParams)
+        if field.name.endswith(("_blocks", "_sessions", "per_session"))
+    ],
+)
+def test_lengths_and_offsets_are_bounded(name: str):
+    """Whatever the authority says, heights stay ones that the wire can carry."""
+    chain = open_chain()
+    expect_refusal(chain, make_update_param(GOVERNOR, "shared", name, 2**31 + 1), "shared", 1103)
+    expect_refusal(chain, make_update_param(GOVERNOR, "shared", name, 2**64 - 1), "shared", 1103)
+
+
+def test_the_longest_sessions_can_still_be_told():
+    chain = open_chain()
+    change(chain, "num_blocks_per_session", BLOCKS_MAX)
+    chain.go_to(next_start(chain) + 1)
+    session = chain.session(APP, "text", chain.height - 1)
+    assert session is not None
+    assert decode_session_header(encode_session_header(session.header)) == session.header
+    chain.apply(UnstakeApplication(APP))
+    application = chain.state.applications.get(APP)
+    assert application is not None
+    assert decode_application(encode_application(application)) == application
+
+
+def test_the_dao_is_paid_where_its_address_is_read():
+    chain = open_chain()
+    upper = replace(chain.live.tokenomics, dao_reward_address=GOVERNOR.upper())
+    message = make_update_params(GOVERNOR, upper)
+    expect_refusal(chain, message, "tokenomics", 1115)
+    single = make_update_param(GOVERNOR, "tokenomics", "dao_reward_address", GOVERNOR.upper())
+    expect_refusal(chain, single, "tokenomics", 1115)

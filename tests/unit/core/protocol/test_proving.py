@@ -247,13 +247,45 @@ def test_a_proof_needs_a_claim():
 
 
 @pytest.mark.parametrize(("field", "change", "code"), [("height_start", 1, 1118), ("height_end", -1, 1117)])
-def test_a_claim_with_a_wrong_header_cannot_be_proven(field: str, change: int, code: int):
+def test_a_wrong_header_proves_nothing(field: str, change: int, code: int):
     stage = open_stage(with_proofs())
     header = stage.served.header
     wrong = replace(header, **{field: Height(getattr(header, field) + change)})
-    stage.chain.apply(replace(stage.served.claim, header=wrong))
     stage.open_window()
+    expect_refusal(stage, replace(stage.proof, header=wrong), code)
+    # A claim of such a header, as a file of an older version may hold one.
+    ((key, claim),) = stage.chain.state.claims.items()
+    stage.chain.state.claims.put(key, replace(claim, header=wrong))
     expect_refusal(stage, stage.proof, code)
+
+
+@pytest.mark.parametrize(("blocks", "status"), [(4, ProofStatus.VALIDATED), (6, ProofStatus.INVALID)])
+def test_the_ring_is_that_of_the_live_grids_session_end(blocks: int, status: ProofStatus):
+    """An undelegated gateway counts to the end of its session, as the grid of now has that session."""
+    stage = open_stage(with_proofs())
+    chain = stage.chain
+    assert stage.end == 8
+    stage.open_window()
+    application = chain.state.applications.get(APP.address)
+    assert application is not None
+    left = replace(application, delegated_gateways=(), pending_undelegations={8: (GATEWAY.address,)})
+    chain.state.applications.put(APP.address, left)
+    shared = replace(chain.live.shared, num_blocks_per_session=blocks)
+    chain.state.live_params.put("", replace(chain.live, shared=shared))
+    chain.apply(stage.proof)
+    assert find(chain.end_block(), ProofChecked).status is status
+
+
+def test_the_seed_is_that_of_the_windows_at_the_sessions_end():
+    stage = open_stage(with_proofs())
+    chain = stage.chain
+    stage.open_window()
+    proof = stage.proof
+    later = replace(chain.live.shared, proof_window_open_offset_blocks=5)
+    chain.state.params.put(height_key(stage.end + 1), replace(chain.live, shared=later))
+    chain.state.live_params.put("", replace(chain.live, shared=later))
+    chain.apply(proof)
+    assert find(chain.end_block(), ProofChecked).status is ProofStatus.VALIDATED
 
 
 @pytest.mark.parametrize(

@@ -384,6 +384,18 @@ def test_a_stake_that_other_sessions_used_up_discards_the_claim():
     )
 
 
+def test_what_is_reimbursed_is_gone_for_the_claims_that_follow():
+    terms = make_terms(tokenomics=with_tokenomics(global_inflation_per_claim=Fraction(1, 10)))
+    cost = settled_event(settle_one(make_due(), terms))
+    assert cost.reimbursed > 1
+    both = 2 * (cost.settled + cost.reimbursed)
+    for stake, kind in ((both, ClaimSettled), (both - 1, ClaimDiscarded)):
+        group = [make_due(0), make_due(1)]
+        first, second = compute_settlements(group, replace(terms, application_stake=Upokt(stake)))
+        assert isinstance(first.event, ClaimSettled)
+        assert isinstance(second.event, kind)
+
+
 def test_the_application_share_goes_to_the_application():
     shares = replace(
         MAINNET.tokenomics.mint_equals_burn_claim_distribution,

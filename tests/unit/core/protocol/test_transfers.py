@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
 
 from joey.core.errors import TransactionRejected
 from joey.core.protocol.bank import APPLICATION_POOL
+from joey.core.protocol.events import ClaimDiscarded, ClaimSettled
 from joey.core.protocol.params import MAINNET, MINIMAL
 from joey.core.protocol.queries import application_service_at
 from joey.core.protocol.sessions import compute_session_end
+from joey.core.protocol.transfers import compute_transfer_height, is_settled_in_time
 from joey.core.protocol.windows import compute_settlement_height
-from joey.core.units import UPOKT_PER_POKT, Height, Upokt
+from joey.core.units import UPOKT_PER_POKT, ComputeUnits, Height, Upokt
 from joey.core.wire.codec import (
     application_from_proto,
     application_to_proto,
@@ -22,6 +25,7 @@ from joey.core.wire.codec import (
 )
 from joey.core.wire.messages import (
     AddService,
+    CreateClaim,
     DelegateToGateway,
     Message,
     StakeApplication,
@@ -35,7 +39,8 @@ from joey.core.wire.messages import (
 )
 from joey.core.wire.session import Application, Gateway, PendingTransfer
 from joey.testing.pure_chain import PureChain
-from joey.testing.worlds import World, make_genesis, make_key
+from joey.testing.watching import SupplyWatch
+from joey.testing.worlds import WITHOUT_PROOFS, World, make_genesis, make_key, make_trie_root
 
 WORLD = World.of_service()
 APP = make_key(WORLD.application).address
@@ -43,6 +48,7 @@ GATEWAY = make_key(WORLD.gateway).address
 OTHER_GATEWAY = make_key("other gateway").address
 OWNER = make_key(WORLD.service_owner).address
 NEW = make_key("new home").address
+SUPPLIER = make_key(WORLD.suppliers[0]).address
 
 
 @pytest.fixture(params=[MINIMAL, MAINNET], ids=["minimal", "mainnet"])
@@ -124,6 +130,80 @@ def test_two_applications_become_one(chain: PureChain):
     assert merged.pending_undelegations == {end: tuple(sorted((GATEWAY, OTHER_GATEWAY)))}
     assert merged.spend_limit_per_session == 2 * UPOKT_PER_POKT
     assert merged.pending_transfer is None
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_nothing_is_lost_where_moves_follow_one_another(order: tuple[int, ...]):
+    """A moves to B, B to C, in one block, whatever their addresses: C and B have it all."""
+    names = ("t1", "t2", "t3")
+    chain = PureChain(make_genesis((*WORLD.names, *names)))
+    chain.stake(WORLD)
+    first, second, third = (make_key(names[place]).address for place in order)
+    height = transfer_height(chain)
+    chain.apply(StakeApplication(first, Upokt(7_000_000_000), "text"))
+    chain.apply(TransferApplication(first, second))
+    chain.apply(StakeApplication(second, Upokt(1_000_000_000), "text"))
+    chain.apply(TransferApplication(second, third))
+    watch = SupplyWatch(chain)
+    chain.go_to(height + 1)
+    watch.check()
+    stakes = {address: one.stake for address, one in chain.state.applications.items() if address != APP}
+    if first < second:
+        assert stakes == {third: 8_000_000_000}
+    else:
+        assert stakes == {second: 7_000_000_000, third: 1_000_000_000}
+
+
+def test_a_session_is_settled_in_time_or_not_at_all(chain: PureChain):
+    """Of the sessions that begin before the move, those count that are settled before it, too."""
+    moves = transfer_height(chain)
+    chain.apply(TransferApplication(APP, NEW))
+    shared = chain.params.shared
+    sessions = []
+    while chain.height <= moves:
+        chain.go_to(compute_session_end(chain.height, shared) + 2)
+        session = chain.session(APP, "text", chain.height - 1)
+        if session is not None:
+            sessions.append(session)
+            pending = session.application.pending_transfer
+            assert pending is not None
+            assert compute_transfer_height(pending, shared) == moves
+    assert len(sessions) > 1
+    in_time = [is_settled_in_time(session, shared) for session in sessions]
+    assert in_time == [
+        compute_settlement_height(session.header.height_end, shared) <= moves for session in sessions
+    ]
+    assert not in_time[-1]
+    unmoved = replace(sessions[-1], application=replace(sessions[-1].application, pending_transfer=None))
+    assert is_settled_in_time(unmoved, shared)
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+def test_what_is_settled_with_the_move_is_paid_and_what_is_not_cannot_be(is_last: bool):
+    # With these windows a session that begins after the request can be settled before the move.
+    shared = replace(WITHOUT_PROOFS.shared, grace_period_end_offset_blocks=0)
+    shared = replace(
+        shared,
+        claim_window_open_offset_blocks=0,
+        claim_window_close_offset_blocks=4,
+        proof_window_open_offset_blocks=0,
+        proof_window_close_offset_blocks=4 if is_last else 3,
+    )
+    chain = PureChain(make_genesis((*WORLD.names, "new home"), params=replace(WITHOUT_PROOFS, shared=shared)))
+    chain.stake(WORLD)
+    chain.go_to(6)
+    moves = transfer_height(chain)
+    chain.apply(TransferApplication(APP, NEW))
+    paid = {}
+    for start in (5, 9):
+        chain.go_to(start + 5)
+        session = chain.session(APP, "text", start)
+        assert session is not None
+        chain.apply(CreateClaim(SUPPLIER, session.header, make_trie_root("a", 5, ComputeUnits(3000))))
+        paid[session.header.session_id] = is_settled_in_time(session, shared)
+    ended = [one for one in chain.go_to(moves + 20) if isinstance(one, ClaimSettled | ClaimDiscarded)]
+    assert {one.header.session_id: isinstance(one, ClaimSettled) for one in ended} == paid
+    assert sorted(paid.values()) == [False, True]
 
 
 def test_one_that_is_made_to_leave_stays(chain: PureChain):

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from joey.core.crypto.keys import compute_module_address
 from joey.core.errors import TransactionRejected
+from joey.core.protocol import transition
 from joey.core.protocol.bank import (
     APPLICATION_POOL,
     GATEWAY_POOL,
@@ -15,6 +17,7 @@ from joey.core.protocol.bank import (
     SUPPLIER_POOL,
     VALIDATOR_POOL,
 )
+from joey.core.protocol.block import BlockContext
 from joey.core.protocol.genesis import Genesis
 from joey.core.protocol.params import MAINNET, MINIMAL, NetworkParams
 from joey.core.protocol.queries import (
@@ -23,7 +26,8 @@ from joey.core.protocol.queries import (
     supplier_at,
 )
 from joey.core.protocol.sessions import compute_session_end
-from joey.core.protocol.state import Validator
+from joey.core.protocol.state import State, Validator
+from joey.core.protocol.suppliers import slash_supplier
 from joey.core.protocol.windows import compute_settlement_height
 from joey.core.units import UPOKT_PER_POKT, ComputeUnits, Height, Upokt
 from joey.core.wire.messages import (
@@ -121,6 +125,12 @@ def test_the_genesis_is_the_supply():
         {"balances": {"nobody": Upokt(1)}},
         {"time": make_genesis([]).time.replace(tzinfo=None)},
         {"params": replace(MINIMAL, tokenomics=replace(MINIMAL.tokenomics, dao_reward_address=""))},
+        {
+            "params": replace(
+                MINIMAL, tokenomics=replace(MINIMAL.tokenomics, dao_reward_address=OWNER.upper())
+            )
+        },
+        {"authority": OWNER.upper()},
     ],
 )
 def test_a_genesis_that_no_chain_can_begin_with(changes: dict[str, Any]):
@@ -677,3 +687,90 @@ def test_a_config_that_never_began_leaves_a_trace_unless_its_own_service_replace
         for update in supplier(chain).config_history
     ]
     assert spans == [("text", start, 0), ("second", start, start), ("text", start - 4, start)]
+
+
+# --- what is kept beside ---
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "application",
+        "bonded_tokens_pool",
+        "distribution",
+        "fee_collector",
+        "gateway",
+        "mint",
+        "not_bonded_tokens_pool",
+        "proof",
+        "service",
+        "supplier",
+        "tokenomics",
+    ],
+)
+def test_no_module_takes_a_payment(module: str):
+    chain = open_chain(staked=False)
+    expect_refusal(chain, Send(APP, compute_module_address(module), Upokt(1)), "sdk", 4)
+
+
+def test_an_application_that_left_leaves_no_history_of_services(chain: PureChain):
+    chain.apply(AddService(OWNER, replace(WORLD.service, id="other")))
+    chain.apply(StakeApplication(APP, Upokt(WORLD.application_stake + 1), "other"))
+    assert chain.state.application_services.get(APP) is not None
+    chain.apply(UnstakeApplication(APP))
+    period = chain.live.shared.application_unbonding_period_sessions
+    chain.go_to(session_end(chain) + period * chain.live.shared.num_blocks_per_session + 1)
+    assert chain.state.applications.get(APP) is None
+    assert chain.state.application_services.get(APP) is None
+    # Staked again it has the new service only, at every height.
+    chain.apply(StakeApplication(APP, WORLD.application_stake, "text"))
+    assert application_service_at(chain.state, APP, Height(1)) == "text"
+
+
+def test_a_stake_that_is_lowered_goes_to_the_owner_whoever_signs(chain: PureChain):
+    least = chain.live.supplier.min_stake
+    chain.apply(StakeSupplier(SUPPLIER, OWNER, SUPPLIER, Upokt(least + 9)))
+    owner, operator = balance(chain, OWNER), balance(chain, SUPPLIER)
+    chain.apply(StakeSupplier(SUPPLIER, OWNER, SUPPLIER, least))
+    assert balance(chain, OWNER) == owner + 9
+    assert balance(chain, SUPPLIER) == operator - chain.live.supplier.staking_fee
+
+
+def test_a_slash_does_not_begin_an_unstaking_anew():
+    chain = open_chain()
+    chain.apply(UnstakeSupplier(SUPPLIER, SUPPLIER))
+    before = supplier(chain)
+    chain.go_to(session_end(chain) + 2)
+    slash_supplier(chain.state, SUPPLIER, Upokt(before.stake - 1), chain.context)
+    assert supplier(chain) == replace(before, stake=Upokt(1))
+    assert before.unstake_session_end_height < chain.height
+
+
+def test_a_new_service_has_its_price_from_the_start_of_the_session(chain: PureChain):
+    chain.go_to(session_end(chain) + 3)
+    start = chain.height - 2
+    chain.apply(AddService(OWNER, replace(WORLD.service, id="late")))
+    history = chain.state.compute_units.get("late")
+    assert history is not None
+    assert history.changes == ((start, WORLD.service.compute_units_per_relay),)
+
+
+def test_a_bug_fails_its_transaction_and_nothing_else(monkeypatch: pytest.MonkeyPatch):
+    def break_down(state: State, message: Send, block: BlockContext) -> tuple[()]:
+        state.accounts.remove(APP)
+        raise ZeroDivisionError("nobody thought of this")
+
+    chain = open_chain(staked=False)
+    monkeypatch.setitem(transition._HANDLERS, Send, break_down)
+    before = balance(chain, APP)
+    transaction = sign(chain, Send(APP, STRANGER, Upokt(7)), fee=5, gas_limit=10**6)
+    outcome = chain.apply_transaction(transaction)
+    assert (outcome.codespace, outcome.code) == ("sdk", 111222)
+    assert outcome.log == "recovered: ZeroDivisionError"
+    assert isinstance(outcome.bug, ZeroDivisionError)
+    assert outcome.refusal is not None
+    account = chain.state.accounts.get(APP)
+    assert account is not None
+    assert (account.balance, account.sequence) == (before - 5, 1)
+    with pytest.raises(TransactionRejected):
+        chain.apply_transaction(transaction)

@@ -13,7 +13,7 @@ from google.protobuf.any_pb2 import Any as AnyProto
 from joey.core.protocol.governance import make_update_params
 from joey.core.protocol.params import MAINNET
 from joey.core.units import ComputeUnits, Height, Upokt
-from joey.core.wire.gogo import marshal
+from joey.core.wire.gogo import marshal, write_varint
 from joey.core.wire.governance_codec import GOVERNED_MODULES
 from joey.core.wire.message_codec import TYPE_URLS, decode_message, encode_message
 from joey.core.wire.messages import (
@@ -37,7 +37,14 @@ from joey.core.wire.messages import (
     UpdateGatewayMetadata,
     UpdateParam,
 )
-from joey.core.wire.proto import application_tx_pb2, bank_tx_pb2, coin_pb2, shared_pb2, tx_pb2
+from joey.core.wire.proto import (
+    application_tx_pb2,
+    bank_tx_pb2,
+    coin_pb2,
+    shared_pb2,
+    supplier_tx_pb2,
+    tx_pb2,
+)
 from joey.core.wire.session import (
     RevenueShare,
     RpcType,
@@ -429,3 +436,58 @@ def test_a_kind_of_endpoint_that_nobody_knows_survives():
     odd = ServiceConfig("text", (SupplierEndpoint("http://localhost:1", 77),))
     message = StakeSupplier(ME, ME, ME, None, (odd,))
     assert decode_message(*encode_message(message)) == message
+
+
+def add_field(data: bytes, number: int) -> bytes:
+    """Append a field of one byte that no definition has."""
+    return data + write_varint(number << 3 | 2) + b"\x01A"
+
+
+def forge(spot: str, number: int) -> bytes:
+    """Return a transaction with an unknown field somewhere within."""
+    message = StakeSupplier(ME, ME, ME, None, (CONFIG,))
+    raw = sign_transaction([message], KEY, chain_id="chain", account_number=0, sequence=0)
+    wire = tx_pb2.TxRaw.FromString(raw)
+    body, auth_info = (
+        tx_pb2.TxBody.FromString(wire.body_bytes),
+        tx_pb2.AuthInfo.FromString(wire.auth_info_bytes),
+    )
+    match spot:
+        case "body":
+            wire.body_bytes = add_field(wire.body_bytes, number)
+        case "message":
+            body.messages[0].value = add_field(body.messages[0].value, number)
+            wire.body_bytes = marshal(body)
+        case "within a message":
+            stake = supplier_tx_pb2.MsgStakeSupplier.FromString(body.messages[0].value)
+            config = add_field(marshal(stake.services[0]), number)
+            del stake.services[:]
+            value = marshal(stake) + b"\x2a" + write_varint(len(config)) + config
+            assert len(supplier_tx_pb2.MsgStakeSupplier.FromString(value).services) == 1
+            body.messages[0].value = value
+            wire.body_bytes = marshal(body)
+        case "public key":
+            key = auth_info.signer_infos[0].public_key
+            key.value = add_field(key.value, number)
+            wire.auth_info_bytes = marshal(auth_info)
+    return marshal(wire)
+
+
+@pytest.mark.parametrize("spot", ["body", "message", "within a message", "public key"])
+def test_fields_that_nobody_knows_are_refused(spot: str):
+    assert decode_transaction(forge("nowhere", 31)).messages
+    with pytest.raises(ValueError, match="has no field 31"):
+        decode_transaction(forge(spot, 31))
+
+
+@pytest.mark.parametrize(
+    ("spot", "is_allowed"),
+    [("body", True), ("message", True), ("within a message", True), ("public key", False)],
+)
+def test_fields_that_say_that_they_do_not_matter_are_let_pass_in_a_body(spot: str, is_allowed: bool):
+    raw = forge(spot, 1 << 10 | 31)
+    if is_allowed:
+        assert decode_transaction(raw).messages == decode_transaction(forge("nowhere", 31)).messages
+        return
+    with pytest.raises(ValueError, match="has no field 1055"):
+        decode_transaction(raw)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import NoReturn
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from joey.adapters.chains.local import LocalChain, mempool
+from joey.adapters.chains.local import LocalChain, checking, mempool, production
 from joey.core.errors import ChainUnavailable, TransactionRejected, WindowClosed
+from joey.core.protocol import transition
+from joey.core.protocol.genesis import write_genesis
+from joey.core.protocol.state import State
 from joey.core.units import Height, Upokt
-from joey.core.wire.messages import Message, Send
+from joey.core.wire.messages import Message, Send, StakeGateway
 from joey.core.wire.transactions import compute_transaction_hash, sign_transaction
 from joey.testing.worlds import World, make_genesis, make_key
 
@@ -101,6 +105,62 @@ async def test_a_failed_message_is_in_the_block_with_its_code():
     assert (await chain.broadcast(raw)).code == 32
     assert (await chain.broadcast(sign([pay()], 1, fee=200, gas_limit=200_000))).code == 0
     await chain.aclose()
+
+
+def break_down(*_arguments: object, **_named: object) -> NoReturn:
+    raise ZeroDivisionError("nobody thought of this")
+
+
+async def test_a_bug_in_a_message_fails_its_transaction_and_the_chain_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    chain = await LocalChain.open(None, GENESIS)
+    raw, behind = sign([pay()], 0), sign([StakeGateway(KEY.address, WORLD.gateway_stake)], 1)
+    monkeypatch.setitem(transition._HANDLERS, Send, break_down)
+    for one in (raw, behind):
+        assert (await chain.broadcast(one)).code == 0
+    block = await chain.make_block()
+    failed, done = await chain.transactions(block.height)
+    assert (failed.raw, failed.codespace, failed.code) == (raw, "sdk", 111222)
+    assert failed.log == "recovered: ZeroDivisionError"
+    assert (done.raw, done.code) == (behind, 0)
+    (record,) = (one for one in caplog.records if one.exc_info is not None)
+    assert compute_transaction_hash(raw) in record.getMessage()
+    assert "nobody thought of this" in caplog.text
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_submit_in_vain, chain)
+        await _wait_until_waiting(chain, 1)
+        await chain.make_block()
+
+
+async def test_a_bug_before_the_messages_leaves_a_transaction_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    chain = await LocalChain.open(None, GENESIS)
+    await chain.broadcast(sign([pay()], 0))
+    with monkeypatch.context() as broken:
+        broken.setattr(production, "apply_transaction", break_down)
+        block = await chain.make_block()
+    assert await chain.transactions(block.height) == ()
+    assert "nobody thought of this" in caplog.text
+    with monkeypatch.context() as broken:
+        broken.setattr(checking, "check_transaction", break_down)
+        checked = await chain.broadcast(sign([pay()], 0))
+        assert (checked.codespace, checked.code) == ("sdk", 111222)
+    # Neither has used up the sequence.
+    assert (await chain.broadcast(sign([pay()], 0))).code == 0
+    block = await chain.make_block()
+    assert len(await chain.transactions(block.height)) == 1
+
+
+async def test_a_simulation_shares_nothing_with_another():
+    chain = await LocalChain.open(None, GENESIS)
+    state = State.empty()
+    write_genesis(state, GENESIS)
+    checks = checking.CheckState("joey-test", Fraction(0), state, await chain.head())
+    (_, first), (_, second) = checks.snapshot(), checks.snapshot()
+    assert first == second
+    assert first.sessions is not second.sessions
 
 
 async def test_what_was_kept_is_read_back_as_it_was(tmp_path, monkeypatch):
@@ -200,7 +260,7 @@ async def test_who_is_behind_one_that_no_block_may_hold_is_signed_anew():
 
 
 async def test_signing_anew_has_an_end(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("joey.adapters.chains.local.chain._SIGN_ATTEMPTS_MAX", 1)
+    monkeypatch.setattr("joey.adapters.chains.local.submitting._SIGNATURES_MAX", 1)
     chain = await LocalChain.open(None, GENESIS)
     raw = sign([pay(BALANCE)], 0)
     assert (await chain.broadcast(raw)).code == 0
@@ -391,6 +451,11 @@ async def _read_number(chain: LocalChain, address: str) -> int:
     account = state.accounts.get(address)
     assert account is not None
     return account.number
+
+
+async def _submit_in_vain(chain: LocalChain) -> None:
+    with pytest.raises(TransactionRejected, match="recovered"):
+        await chain.submit([pay()], KEY)
 
 
 async def _wait_until_waiting(chain: LocalChain, count: int) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from joey.adapters.chains.shannon import open_shannon_chain
 from joey.adapters.chains.shannon.chain import ShannonChain
-from joey.core.errors import ChainUnavailable, ConfigError
-from joey.core.units import Height
+from joey.core.errors import ChainUnavailable, ConfigError, TransactionRejected
+from joey.core.units import Height, Upokt
+from joey.core.wire.messages import Send
 from joey.ports.chain import Block
 from joey.testing.full_node_double import ScriptedNetwork, ScriptedNode, serve_node
 from joey.testing.worlds import make_key
@@ -20,6 +21,7 @@ from joey.testing.worlds import make_key
 pytestmark = pytest.mark.anyio
 
 KEY = make_key("sender")
+OTHER = make_key("other")
 PATIENCE_S = 30.0
 
 
@@ -155,6 +157,97 @@ async def test_a_node_of_another_network_is_refused() -> None:
         nodes[1].chain_id = ""
         async with open_over(nodes) as chain:
             assert await chain.chain_id() == "joey-test"
+
+
+@pytest.mark.parametrize("tells_height", [True, False])
+async def test_what_a_node_lacks_that_is_behind_may_well_exist(tells_height: bool) -> None:
+    network = ScriptedNetwork(KEY)
+    network.accounts[KEY.address].height_created = 5
+    async with serve(network, 2) as nodes:
+        for node in nodes:
+            node.tells_height = tells_height
+        nodes[0].lag = 3
+        async with open_over(nodes) as chain:
+            network.make_blocks(5)
+            assert (await chain.watcher.wait_beyond(Height(5))).height == 6
+            for _ in range(3):
+                fee = await chain.estimate_fee([Send(KEY.address, KEY.address, Upokt(1))], KEY)
+                assert fee.gas > 0
+            with pytest.raises(TransactionRejected, match="does not exist"):
+                await chain.estimate_fee([Send(OTHER.address, KEY.address, Upokt(1))], OTHER)
+
+
+@pytest.mark.parametrize("tells_height", [True, False])
+async def test_what_a_node_refuses_that_is_behind_may_well_be_right(tells_height: bool) -> None:
+    network = ScriptedNetwork(KEY)
+    async with serve(network, 2) as nodes:
+        for node in nodes:
+            node.tells_height, node.height_claims = tells_height, 5
+        nodes[0].lag = 3
+        async with open_over(nodes) as chain:
+            network.make_blocks(5)
+            await chain.watcher.wait_beyond(Height(5))
+            assert (await chain.estimate_fee([Send(KEY.address, KEY.address, Upokt(1))], KEY)).gas > 0
+
+
+async def test_a_node_that_comes_back_as_another_network_is_not_used(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    network = ScriptedNetwork(KEY)
+    seen: list[Block] = []
+    async with serve(network, 2) as nodes, open_over(nodes) as chain, anyio.create_task_group() as tasks:
+        tasks.start_soon(collect, chain, seen, network)
+        nodes[0].chain_id = "other-net"
+        for _ in range(5):
+            head = network.make_block()
+            await chain.watcher.wait_beyond(Height(head.height - 1))
+            nodes[0].is_down = not nodes[0].is_down
+        assert (await chain.head()).height == network.height
+        assert (await chain.estimate_fee([Send(KEY.address, KEY.address, Upokt(1))], KEY)).gas > 0
+        told = [one for one in caplog.records if "'other-net', not of 'joey-test'" in one.getMessage()]
+        assert {one.levelname for one in told} == {"ERROR"}
+        nodes[1].is_down = True
+        with pytest.raises(ChainUnavailable, match=r"other-net|503"):
+            await chain.head()
+        nodes[0].chain_id, nodes[0].is_down = "", False
+        network.make_block()
+        await network.wait_until(lambda: seen[-1].height == network.height)
+        assert [block.height for block in seen] == list(range(seen[0].height, network.height + 1))
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_node_without_the_block_that_it_tells_of_is_not_believed() -> None:
+    network = ScriptedNetwork(KEY)
+    async with serve(network, 2) as nodes:
+        nodes[0].boast = 1_000_000
+        async with open_over(nodes) as chain:
+            assert (await chain.head()).height == 1
+            network.make_block()
+            assert (await chain.watcher.wait_beyond(Height(1))).height == 2
+            assert (await chain.head()).height == 2
+            assert await chain.public_key(KEY.address) is None
+
+
+async def test_a_height_that_no_node_reaches_is_given_up() -> None:
+    """The nodes went back together: to a backup, say."""
+    network = ScriptedNetwork(KEY)
+    network.make_blocks(9)
+    seen: list[Block] = []
+    async with serve(network, 2) as nodes, open_over(nodes) as chain, anyio.create_task_group() as tasks:
+        tasks.start_soon(collect, chain, seen, network)
+        assert (await chain.head()).height == 10
+        for node in nodes:
+            node.lag = 6
+        with pytest.raises(ChainUnavailable, match="behind 10"):
+            await chain.head()
+        while chain.watcher.head.height == 10:
+            await anyio.lowlevel.checkpoint()
+        assert (await chain.head()).height == 4
+        assert await chain.public_key(KEY.address) is None
+        network.make_blocks(8)
+        await network.wait_until(lambda: len(seen) == 3)
+        assert [block.height for block in seen] == [10, 11, 12]
+        tasks.cancel_scope.cancel()
 
 
 async def test_errors_of_the_caller_stay_what_they_are() -> None:

@@ -10,12 +10,14 @@ import anyio
 import pytest
 
 from joey.adapters.chains.shannon import open_shannon_chain
+from joey.adapters.chains.shannon.broadcasting import broadcast_to_all
 from joey.adapters.chains.shannon.chain import ShannonChain
+from joey.adapters.chains.shannon.lane import Sent
 from joey.core.errors import ChainUnavailable, TransactionRejected, WindowClosed
 from joey.core.units import Height, Upokt
 from joey.core.wire.messages import Send
 from joey.core.wire.transactions import compute_transaction_hash, decode_transaction, sign_transaction
-from joey.ports.chain import Fee, TransactionResult
+from joey.ports.chain import Fee, TransactionResult, TransactionTerms
 from joey.testing.full_node_double import (
     GAS_USED,
     BroadcastFault,
@@ -46,15 +48,23 @@ class Bench:
         self.nodes = network.nodes
         self.results: list[TransactionResult] = []
         self.errors: list[Exception] = []
+        self.signed: list[TransactionTerms] = []
 
-    async def submit(self, messages: list[Send], timeout_height: int = 0) -> None:
+    async def submit(
+        self, messages: list[Send], timeout_height: int = 0, terms: TransactionTerms | None = None
+    ) -> None:
         try:
-            result = await self.chain.submit(messages, KEY, timeout_height=Height(timeout_height))
+            result = await self.chain.submit(
+                messages, KEY, timeout_height=Height(timeout_height), on_signed=self.note, terms=terms
+            )
         except (ChainUnavailable, TransactionRejected, WindowClosed) as error:
             self.errors.append(error)
         else:
             self.results.append(result)
         self.network.tell()
+
+    async def note(self, terms: TransactionTerms) -> None:
+        self.signed.append(terms)
 
     async def wait_received(self, count: int, node: int = 0) -> None:
         await self.network.wait_until(lambda: len(self.nodes[node].received) >= count)
@@ -72,17 +82,25 @@ async def open_bench(
         async with AsyncExitStack() as stack:
             for _ in range(nodes):
                 await stack.enter_async_context(serve_node(ScriptedNode(network)))
-            chain = await stack.enter_async_context(
-                open_shannon_chain(
-                    [node.grpc_url for node in network.nodes],
-                    [node.rpc_url for node in network.nodes],
-                    gas_price=Fraction(gas_price),
-                    request_timeout_s=0.4,
-                    poll_interval_s=0.02,
-                    unordered=unordered,
-                )
+            yield await stack.enter_async_context(
+                open_process(network, unordered=unordered, gas_price=gas_price)
             )
-            yield Bench(network, chain)
+
+
+@asynccontextmanager
+async def open_process(
+    network: ScriptedNetwork, *, unordered: bool = False, gas_price: str = "0.000001"
+) -> AsyncIterator[Bench]:
+    """Open the network once more, as another process would that knows nothing of the first."""
+    async with open_shannon_chain(
+        [node.grpc_url for node in network.nodes],
+        [node.rpc_url for node in network.nodes],
+        gas_price=Fraction(gas_price),
+        request_timeout_s=0.4,
+        poll_interval_s=0.02,
+        unordered=unordered,
+    ) as chain:
+        yield Bench(network, chain)
 
 
 async def test_a_transaction_is_priced_sent_and_found_in_its_block() -> None:
@@ -171,7 +189,7 @@ async def test_a_lie_about_knowing_it_costs_the_timeout_and_no_more() -> None:
         assert len(bench.nodes[0].received) > count
         bench.network.make_block()
         await bench.wait_ended()
-        assert bench.network.included == (bench.network.received[1],)
+        assert list(bench.network.included) == list(bench.network.received)[1:]
         assert len(bench.results) == 1
 
 
@@ -387,7 +405,7 @@ async def test_unordered_transactions_differ_by_their_time_alone() -> None:
         assert all(one.unordered and one.timeout_height == 0 for one in sent)
         times = [one.timeout_time for one in sent if one.timeout_time is not None]
         assert len(set(times)) == 3
-        assert {(time - head.time).total_seconds() // 1 for time in times} == {590.0}
+        assert all(560 < (time - head.time).total_seconds() <= 590 for time in times)
 
 
 async def test_an_unordered_transaction_is_signed_again_once_its_time_has_passed() -> None:
@@ -408,3 +426,169 @@ async def test_an_unordered_transaction_is_signed_again_once_its_time_has_passed
         await bench.wait_ended()
         assert bench.network.included == (bench.network.received[-1],)
         assert len(bench.network.received) == 2
+
+
+@pytest.mark.parametrize("unordered", [False, True])
+async def test_terms_bring_back_the_very_bytes_after_a_restart(unordered: bool) -> None:
+    """It waits in a mempool while blocks pass, and a simulation would find another price by now."""
+    async with open_bench(unordered=unordered) as first:
+        network, (node,) = first.network, first.nodes
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first.submit, pay())
+            await first.wait_received(1)
+            tasks.cancel_scope.cancel()
+        held, node.mempool = node.mempool, []
+        network.make_blocks(2)
+        node.mempool = held
+        async with (
+            open_process(network, unordered=unordered, gas_price="1") as second,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(second.submit, pay(), 0, first.signed[0])
+            await second.wait_received(2)
+            block = network.make_block()
+            await second.wait_ended()
+            assert len(network.received) == len(network.included) == 1
+            assert second.signed == []
+            assert [result.height for result in second.results] == [block.height]
+
+
+@pytest.mark.parametrize("unordered", [False, True])
+@pytest.mark.parametrize("blocks", [0, 1, 7])
+async def test_terms_of_what_is_in_a_block_are_found_there(unordered: bool, blocks: int) -> None:
+    async with open_bench(unordered=unordered) as first:
+        network, (node,) = first.network, first.nodes
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first.submit, pay())
+            await first.wait_received(1)
+            tasks.cancel_scope.cancel()
+        block = network.make_block()
+        for amount in range(blocks):
+            foreign = sign_transaction(
+                pay(99 + amount),
+                KEY,
+                chain_id="joey-test",
+                account_number=0,
+                sequence=amount + (not unordered),
+            )
+            network.make_block(foreign)
+        async with open_process(network, unordered=unordered) as second:
+            await second.submit(pay(), 0, first.signed[0])
+            assert [result.height for result in second.results] == [block.height]
+            assert second.signed == []
+            assert len(node.received) == 1
+
+
+async def test_terms_of_an_unordered_transaction_that_is_too_old_are_signed_anew() -> None:
+    async with open_bench(unordered=True) as first:
+        network = first.network
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first.submit, pay())
+            await first.wait_received(1)
+            tasks.cancel_scope.cancel()
+        first.nodes[0].restart()
+        network.make_blocks(25)
+        async with (
+            open_process(network, unordered=True) as second,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(second.submit, pay(), 0, first.signed[0])
+            await second.wait_received(2)
+            network.make_block()
+            await second.wait_ended()
+            assert len(second.signed) == len(network.included) == 1
+            assert network.included[0] != network.received[0]
+
+
+async def test_terms_that_may_still_land_are_not_signed_anew_because_a_node_refuses_them() -> None:
+    """What the earlier process had sent to which node, nobody knows."""
+    async with open_bench() as first:
+        network, (node,) = first.network, first.nodes
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first.submit, pay(), 8)
+            await first.wait_received(1)
+            tasks.cancel_scope.cancel()
+        node.restart()
+        async with open_process(network) as second, anyio.create_task_group() as tasks:
+            node.refusals.extend([Verdict(13, "sdk", "insufficient fee")] * 1000)
+            tasks.start_soon(second.submit, pay(), 8, first.signed[0])
+            while network.height < 7:
+                await second.wait_received(len(node.received))
+                head = network.make_block()
+                await second.chain.watcher.wait_beyond(Height(head.height - 1))
+                assert not second.errors
+                assert not second.signed
+            network.make_block()
+            await second.wait_ended()
+            assert isinstance(second.errors[0], WindowClosed)
+            assert len(network.received) == 1
+
+
+async def test_what_failed_its_first_checks_in_a_block_has_used_no_sequence() -> None:
+    async with open_bench() as bench, anyio.create_task_group() as tasks:
+        text = "spendable balance 0upokt is smaller than 1upokt: insufficient funds"
+        bench.network.verdict = Verdict(5, "sdk", text, uses_sequence=False)
+        tasks.start_soon(bench.submit, pay(1))
+        await bench.wait_received(1)
+        block = bench.network.make_block()
+        await bench.wait_ended()
+        (error,) = bench.errors
+        assert isinstance(error, TransactionRejected)
+        assert error.fields["height"] == block.height
+        bench.network.verdict = Verdict()
+        for count in (2, 3):
+            tasks.start_soon(bench.submit, pay(count))
+            await bench.wait_received(count)
+            bench.network.make_block()
+            await bench.wait_ended(count)
+        assert len(bench.results) == 2
+        sequences = [decode_transaction(raw).signers[0].sequence for raw in bench.network.included]
+        assert sequences == [0, 0, 1]
+
+
+async def test_two_processes_with_one_key_do_not_make_the_same_unordered_transaction() -> None:
+    async with open_bench(unordered=True) as first, open_process(first.network, unordered=True) as second:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first.submit, pay())
+            tasks.start_soon(second.submit, pay())
+            await first.network.wait_until(lambda: len(first.network.received) == 2)
+            first.network.make_block()
+            await first.wait_ended()
+            await second.wait_ended()
+        assert len(first.results) == len(second.results) == 1
+        assert len(first.network.included) == 2
+
+
+async def test_a_claim_that_is_one_block_early_for_a_simulation_says_so_and_is_taken_with_the_next() -> None:
+    async with open_bench() as bench, anyio.create_task_group() as tasks:
+        bench.nodes[0].height_claims = 2
+        await bench.submit(pay())
+        (error,) = bench.errors
+        assert isinstance(error, TransactionRejected)
+        assert error.fields["reason"] == "claim_window"
+        assert error.fields["height"] is None
+        assert bench.network.received == ()
+        bench.network.make_block()
+        await bench.chain.watcher.wait_beyond(Height(1))
+        tasks.start_soon(bench.submit, pay())
+        await bench.wait_received(1)
+        bench.network.make_block()
+        await bench.wait_ended(2)
+        assert len(bench.results) == 1
+
+
+async def test_one_node_that_refuses_makes_no_other_certain() -> None:
+    """Of two that are asked side by side, one refuses and one is silent: it may have it."""
+    async with open_bench(nodes=2) as bench:
+        sent = Sent((), b"x", "00", TransactionTerms(0, 1, Upokt(0), Height(9)), Height(1))
+        for order in ((0, 1), (1, 0)):
+            sent.unanswered = 0
+            quick, silent = (bench.nodes[place] for place in order)
+            quick.refusals.append(Verdict(13, "sdk", "insufficient fee"))
+            silent.faults.append(BroadcastFault.LATE)
+            sent.raw = sign_transaction(
+                pay(), KEY, chain_id="joey-test", account_number=0, sequence=0, memo=str(order)
+            )
+            (refusal,) = await broadcast_to_all(bench.chain._connection, sent)
+            assert refusal.code == 13
+            assert sent.is_doubtful
