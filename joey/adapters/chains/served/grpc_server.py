@@ -51,7 +51,9 @@ async def open_grpc_server(calls: Calls, address: str) -> AsyncIterator[int]:
     except RuntimeError:
         port = 0
     if not port:
-        raise ConfigError(f"cannot listen for gRPC at {address}: it is taken, or not an address of this machine")
+        raise ConfigError(
+            f"cannot listen for gRPC at {address}: it is taken, or not an address of this machine"
+        )
     await server.start()
     try:
         yield port
