@@ -175,7 +175,10 @@ class SessionCache:
         if session is None:
             self._kept.pop(key, None)
             raise NoSupplierLeft(
-                f"application {application} is not staked for service {service}", causes=(), repeatable=True
+                f"no supplier serves {service} in this session, or application {application} is not staked"
+                " for it",
+                causes=(),
+                repeatable=True,
             )
         params = await self._chain.params_at(session.header.height_start)
         if not is_settled_in_time(session, params.shared):

@@ -22,7 +22,7 @@ from joey.adapters.stores.sqlite.node import SqliteRelayLog
 from joey.config import Config, NodeConfig
 from joey.core.crypto.keys import PrivateKey
 from joey.core.errors import ConfigError
-from joey.core.wire.session import Supplier
+from joey.core.wire.session import ServiceConfigUpdate, Supplier
 from joey.http.client import HttpClient
 from joey.ports.chain import Chain
 from joey.wiring.addresses import check_is_free, format_url, split_address
@@ -180,13 +180,19 @@ async def check_stake(chain: Chain, node: NodeConfig, address: str, where: str) 
     if supplier is None:
         raise ConfigError(f"{where}: supplier {address} is not staked: run `joey stake supplier FILE`")
     staked = {config.service_id for config in supplier.services}
+    coming = {update.config.service_id: update.height_activation for update in _list_coming(supplier)}
+    warnings = []
     for service in node.services:
-        if service.service not in staked:
+        if service.service in staked:
+            continue
+        if service.service not in coming:
             raise ConfigError(
                 f"{where}: supplier {address} is not staked for {service.service}:"
                 " run `joey stake supplier FILE` with that service in it"
             )
-    warnings = []
+        warnings.append(
+            f"supplier {address} serves {service.service} from block {coming[service.service]} on"
+        )
     if supplier.unstake_session_end_height:
         warnings.append(
             f"supplier {address} is unstaking: it serves until block {supplier.unstake_session_end_height}"
@@ -201,12 +207,21 @@ async def check_stake(chain: Chain, node: NodeConfig, address: str, where: str) 
     return supplier, warnings
 
 
+def _list_coming(supplier: Supplier) -> list[ServiceConfigUpdate]:
+    """Return what a supplier is staked for and does not serve yet: it begins with the next session."""
+    return [
+        update
+        for update in supplier.config_history
+        if update.height_deactivation == 0 and update.config not in supplier.services
+    ]
+
+
 async def _check_endpoints(post: _Post, supplier: Supplier, report: Report) -> None:
     """Once a node serves, ask every URL that its supplier is staked at whether it leads there."""
     served = {service.service for service in post.config.services}
     staked = {
         endpoint.url
-        for config in supplier.services
+        for config in (*supplier.services, *(update.config for update in _list_coming(supplier)))
         if config.service_id in served
         for endpoint in config.endpoints
     }

@@ -42,6 +42,18 @@ async def test_a_supplier_is_staked_for_all_that_its_node_serves() -> None:
     await chain.aclose()
 
 
+async def test_a_node_may_start_in_the_session_in_which_its_supplier_was_staked() -> None:
+    chain = await LocalChain.open(None, make_genesis(WORLD.names), instant=True)
+    await WORLD.stake(chain.submit)
+    supplier = await chain.supplier(SUPPLIER.address)
+    assert supplier is not None
+    assert supplier.services == ()
+    _, warnings = await check_stake(chain, NODE, SUPPLIER.address, "node[0]")
+    begin = supplier.config_history[0].height_activation
+    assert warnings == [f"supplier {SUPPLIER.address} serves text from block {begin} on"]
+    await chain.aclose()
+
+
 async def test_what_will_cost_money_is_a_warning() -> None:
     chain = await start_chain(WORLD)
     rest = await chain.balance(SUPPLIER.address)
