@@ -5,9 +5,9 @@ transactions changed of them is taken from these. They are put into a state of o
 settles that, and what it says happened is compared with the block's events, one by one and field by
 field, and with the supply.
 
-Who the validators were is taken from what they were paid, which says their stakes: how a part is split
-among them is checked, not who is bonded. Needs a chain that still knows the state of the height
-before: a full node that prunes says `ChainUnavailable`.
+What all validators get is checked, and that each was paid what is told of it; not how it was split among
+them, which depends on stakes that a settlement does not publish. Needs a chain that still knows the
+state of the height before: a full node that prunes says `ChainUnavailable`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from joey.core.protocol.events import (
     ClaimExpired,
     ClaimSettled,
     ProofChecked,
-    ValidatorsRewarded,
 )
 from joey.core.protocol.proofs import compute_proof_seed_height
 from joey.core.protocol.proving import make_judge
@@ -49,16 +48,19 @@ from joey.core.wire.message_codec import decode_message
 from joey.core.wire.messages import Message, StakeApplication, StakeSupplier, TransferService
 from joey.core.wire.proto import tx_pb2
 from joey.core.wire.session import Application, Supplier
-from joey.economy.settlement_differences import compare_difficulties, compare_events, is_of_session
+from joey.economy.settlement_differences import (
+    ALL_VALIDATORS,
+    compare_difficulties,
+    compare_events,
+    compare_validators,
+    is_of_session,
+)
 from joey.ports.chain import Chain
 
 __all__ = ["End", "SettledSession", "SettlementReport", "check_settlement", "find_settled_session"]
 
 End = ClaimSettled | ClaimExpired | ClaimDiscarded
 """How a claim ended."""
-
-_NO_VALIDATOR = "(a validator)"
-"""Gets the validators' part where the block says nothing of one: a difference then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ async def check_settlement(chain: Chain, height: Height, *, session_id: str = ""
     differences = compare_events(
         computed, found, height=height, supply=supply, supply_before=supply_before if is_known else None
     )
+    differences += compare_validators(found)
     service = (await chain.live_params(height)).service
     differences += compare_difficulties(computed, found, service.target_num_relays)
     if session_id:
@@ -176,11 +179,7 @@ async def _make_state(
     )
     for number, (address, staked) in enumerate(pools):
         state.accounts.put(address, Account(number, Upokt(staked)))
-    paid = [event for event in found if isinstance(event, ValidatorsRewarded)]
-    for event in paid:
-        state.validators.put(event.validator_address, Validator(event.validator_address, event.stake))
-    if not paid:
-        state.validators.put(_NO_VALIDATOR, Validator(_NO_VALIDATOR, Upokt(1)))
+    state.validators.put(ALL_VALIDATORS, Validator(ALL_VALIDATORS, Upokt(1)))
     return state
 
 
@@ -239,9 +238,10 @@ async def _read_parties(
     before = Height(height - 1)
     header, operator = claim.header, claim.supplier_address
     if state.applications.get(header.application_address) is None:
-        application = await chain.application(header.application_address, before)
+        address = header.application_address
+        application = await chain.application(address, before) or _stake_application(address, messages)
         if application is not None:
-            state.applications.put(application.address, _restake_application(application, messages))
+            state.applications.put(address, _restake_application(application, messages))
     if state.suppliers.get(operator) is None:
         supplier = await chain.supplier(operator, before)
         if supplier is not None:
@@ -254,6 +254,14 @@ async def _read_parties(
             if isinstance(message, TransferService) and message.service_id == service.id:
                 service = replace(service, owner_address=message.new_owner_address)
         state.services.put(service.id, service)
+
+
+def _stake_application(address: str, messages: Iterable[Message]) -> Application | None:
+    """Return an application that the block's own transactions have staked."""
+    for message in messages:
+        if isinstance(message, StakeApplication) and message.address == address:
+            return Application(address, message.stake, message.service_id)
+    return None
 
 
 def _restake_application(application: Application, messages: Iterable[Message]) -> Application:

@@ -24,7 +24,19 @@ from joey.core.protocol.events import (
 from joey.core.units import Height, Upokt
 from joey.core.wire.session import SessionHeader
 
-__all__ = ["compare_difficulties", "compare_events", "is_of_session"]
+__all__ = [
+    "ALL_VALIDATORS",
+    "compare_difficulties",
+    "compare_events",
+    "compare_validators",
+    "is_of_session",
+]
+
+ALL_VALIDATORS = "(all validators)"
+"""Stands for them together, and their delegators, who share the proposers' part of a block."""
+
+_TO_VALIDATORS = "VALIDATOR_REWARD_DISTRIBUTION"
+_SHARED = (_TO_VALIDATORS, "DELEGATOR_REWARD_DISTRIBUTION")
 
 _OfClaim = (
     ClaimSettled
@@ -60,12 +72,12 @@ def compare_events(
     else in the block may have changed it.
     """
     told: defaultdict[tuple[str, ...], list[_Settling]] = defaultdict(list)
-    for event in found:
+    for event in _merge_validators(found):
         if isinstance(event, _Settling):
             told[_identify(event)].append(event)
     differences: list[Difference] = []
     moved = 0
-    for event in computed:
+    for event in _merge_validators(computed):
         if not isinstance(event, _Settling):
             continue
         if isinstance(event, SupplyChanged):
@@ -85,6 +97,65 @@ def compare_events(
             Difference(f"block {height}", "the supply after it", supply_before + moved, supply)
         )
     return differences
+
+
+def compare_validators(found: Iterable[ChainEvent]) -> list[Difference]:
+    """Compare what validators are told to get with what was moved to them and their delegators."""
+    told: defaultdict[str, int] = defaultdict(int)
+    moved: defaultdict[str, int] = defaultdict(int)
+    differences = []
+    for event in found:
+        if isinstance(event, ValidatorsRewarded):
+            told[event.validator_address] += event.amount
+        elif isinstance(event, SettlementBatch) and event.reason.endswith(_SHARED):
+            moved[event.recipient] += event.amount
+            if event.reason.endswith(_TO_VALIDATORS) and event.recipient not in told:
+                differences.append(Difference(_name(event), "the recipient", "a validator", event.recipient))
+    for address, paid in moved.items():
+        if address in told and paid > told[address]:
+            subject = f"validator {address}"
+            differences.append(Difference(subject, "upokt paid, at most", told[address], paid))
+    if sum(told.values()) != sum(moved.values()):
+        differences.append(
+            Difference("all validators", "upokt paid", sum(told.values()), sum(moved.values()))
+        )
+    return differences
+
+
+def _merge_validators(events: Iterable[ChainEvent]) -> list[ChainEvent]:
+    """Put one event in the place of those of single validators: their split is not ours to compute."""
+    merged: list[ChainEvent] = []
+    places: dict[tuple[object, ...], int] = {}
+    for event in events:
+        is_shared = isinstance(event, ValidatorsRewarded) or (
+            isinstance(event, SettlementBatch) and event.reason.endswith(_SHARED)
+        )
+        if not is_shared:
+            merged.append(event)
+            continue
+        assert isinstance(event, ValidatorsRewarded | SettlementBatch)
+        reason = event.reason.replace("DELEGATOR", "VALIDATOR")
+        key: tuple[object, ...] = (type(event), reason, event.height_session_end)
+        if isinstance(event, SettlementBatch):
+            key = (*key, event.sender, event.operation)
+        place = places.setdefault(key, len(merged))
+        before = 0
+        if place < len(merged):
+            earlier = merged[place]
+            assert isinstance(earlier, ValidatorsRewarded | SettlementBatch)
+            before = earlier.amount
+        else:
+            merged.append(event)
+        amount = Upokt(before + event.amount)
+        if isinstance(event, ValidatorsRewarded):
+            merged[place] = ValidatorsRewarded(
+                event.height_session_end, reason, ALL_VALIDATORS, amount, Upokt(0)
+            )
+        else:
+            merged[place] = replace(
+                event, recipient=ALL_VALIDATORS, reason=reason, amount=amount, num_claims=0
+            )
+    return merged
 
 
 def compare_difficulties(

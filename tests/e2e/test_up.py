@@ -209,7 +209,7 @@ def test_a_taken_port_is_one_clear_line(run_joey: RunJoey, tmp_path: Path) -> No
         port = holder.getsockname()[1]
         ended = run_joey("up", "--ephemeral", "--listen", f"127.0.0.1:{port}")
     assert ended.returncode == 2
-    assert f"port {port} is taken" in ended.stderr.splitlines()[-1]
+    assert f"127.0.0.1:{port} is taken" in ended.stderr.splitlines()[-1]
     assert "Traceback" not in ended.stderr
 
 

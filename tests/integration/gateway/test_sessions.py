@@ -42,7 +42,10 @@ async def test_an_application_that_is_gone_leaves_no_supplier(portal: Portal, as
     await portal.chain.submit([UnstakeApplication(portal.application_address)], make_key("application"))
     for _ in range(16):
         await portal.chain.make_block()
-    with pytest.raises(openai.InternalServerError, match="not staked for service text") as caught:
+    with pytest.raises(
+        openai.InternalServerError,
+        match=r"no supplier serves text in this session, or application .* is not staked for it",
+    ) as caught:
         await ask(portal, complete)
     assert caught.value.status_code == 503
     assert caught.value.code == "no_supplier_left"

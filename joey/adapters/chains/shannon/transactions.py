@@ -24,6 +24,7 @@ Source: cosmos-sdk x/auth/ante and CometBFT mempool, for what nodes do.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -49,6 +50,8 @@ from joey.core.wire.transactions import compute_transaction_hash, sign_transacti
 from joey.ports.chain import Fee, IncludedTransaction, OnSigned, TransactionResult, TransactionTerms
 
 __all__ = ["Transactions", "TransactionSettings"]
+
+_log = logging.getLogger(__name__)
 
 _NONE: Final = Height(0)
 _TIMEOUT_BLOCKS: Final = 30
@@ -266,7 +269,21 @@ class Transactions:
         # Nobody knows any more which nodes were sent it.
         sent.unanswered = 1
         await self._fates.restore(lane, sent)
+        self._warn_of_gap(lane, sent)
         return lane.find(key, sent.hash) or sent
+
+    def _warn_of_gap(self, lane: Lane, sent: Sent) -> None:
+        """Say when nothing is known that uses a sequence before: whatever is sent next fills the gap."""
+        is_open = sent.height_included is None and not sent.is_dead
+        missing = lane.choose_sequence()
+        if is_open and sent.sequence is not None and missing < sent.sequence:
+            _log.warning(
+                "transaction %s of %s waits for sequence %d, which nothing uses: any other transaction of"
+                " this key, such as `joey chain tx send`, lets it through",
+                sent.hash,
+                lane.address,
+                missing,
+            )
 
     # --- waiting ---
 

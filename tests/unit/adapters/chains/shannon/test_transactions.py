@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fractions import Fraction
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from joey.adapters.chains.shannon import open_shannon_chain
@@ -522,6 +523,23 @@ async def test_terms_that_may_still_land_are_not_signed_anew_because_a_node_refu
             await second.wait_ended()
             assert isinstance(second.errors[0], WindowClosed)
             assert len(network.received) == 1
+
+
+async def test_a_gap_below_a_restored_sequence_is_told_and_filled_by_the_next_transaction(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The transaction that had the sequence before was lost with the earlier process."""
+    terms = TransactionTerms(1, 200_000, Upokt(1), Height(0))
+    async with open_bench() as bench, anyio.create_task_group() as tasks:
+        tasks.start_soon(bench.submit, pay(), 0, terms)
+        while "waits for sequence 0, which nothing uses" not in caplog.text:
+            await anyio.lowlevel.checkpoint()
+        tasks.start_soon(bench.submit, pay(2))
+        while len(bench.results) < 2:
+            head = bench.network.make_block()
+            await bench.chain.watcher.wait_beyond(Height(head.height - 1))
+            assert not bench.errors
+        assert len(bench.network.included) == 2
 
 
 async def test_what_failed_its_first_checks_in_a_block_has_used_no_sequence() -> None:
