@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := requirements.lock
 
-.PHONY: up test check speed install format lock proto clean
+.PHONY: up test soak check speed install format lock proto clean
 .DEFAULT_GOAL := up
 
 up: .venv/ready-run ## a small Pocket network with a real model, on this machine
@@ -12,6 +12,9 @@ up: .venv/ready-run ## a small Pocket network with a real model, on this machine
 test: .venv/ready-dev ## all tests; the model is fetched once
 	@$(BIN)/joey models pull smollm2-135m-instruct
 	@$(BIN)/python -m pytest
+
+soak: .venv/ready-dev ## the same with a million claims and a million broken inputs; long
+	@JOEY_SOAK=1 $(BIN)/python -m pytest -m soak --timeout 1800
 
 check: .venv/ready-dev ## format, lint, types, import contracts, docs links
 	@$(BIN)/ruff format --check .
