@@ -1,4 +1,4 @@
-"""Applications move to another account: asked for now, done once their claims are settled.
+"""Applications move to another account: asked for now, done at the end of a later session.
 
 Until then the application stays what and where it is, and may not unstake. At the end of the session in
 which the last session before the request is settled, all of it moves: stake, service, delegations,
